@@ -1,0 +1,83 @@
+/**
+ * Why a packet went no further: one closed table. A drop takes a {@link Reason}, so a drop without a reason does not
+ * compile; counting and naming read the same row, so that they cannot disagree.
+ */
+interface ReasonRow {
+  /** Stable code: metrics label, JSON value, documentation anchor (docs/reasons.md#code in lower case). */
+  readonly code: string;
+  /** One sentence for people. */
+  readonly text: string;
+  /** DROPPED: nothing is sent. REJECTED: an ICMP error goes back to the sender. */
+  readonly verdict: "DROPPED" | "REJECTED";
+}
+
+const row = <C extends string>(code: C, text: string, verdict: ReasonRow["verdict"] = "DROPPED") =>
+  ({ code, text, verdict }) as const;
+
+/** The table. The position of a row is its number: append only. */
+export const REASONS = [
+  row("NONE", "No reason: the packet was delivered."),
+  // What came in was no packet that a Linux host would accept.
+  row("PACKET_TOO_SHORT", "The packet is shorter than an IPv4 header or than the length its header states."),
+  row("IPV6_NOT_SUPPORTED", "IPv6 is not forwarded yet."),
+  row("IP_VERSION_BAD", "The first four bits are neither 4 nor 6."),
+  row("IP_HEADER_LENGTH_BAD", "The IPv4 header length is under 20 bytes or over the packet."),
+  row("IP_TOTAL_LENGTH_BAD", "The IPv4 total length is under the header length."),
+  row("IP_CHECKSUM_BAD", "The IPv4 header checksum is wrong."),
+  row("IP_OPTIONS_BAD", "The IPv4 options are malformed."),
+  row("VNET_HEADER_BAD", "The virtio_net_hdr in front of the packet does not fit the packet."),
+  row("L4_HEADER_SHORT", "The packet ends inside its TCP, UDP, SCTP or ICMP header."),
+  row("ADDRESS_BAD", "Source or destination is an address that no packet on a wire may carry."),
+  row("NOT_UNICAST", "Broadcast and multicast do not cross a VPC."),
+  row("SOURCE_NOT_OWN", "The sender used a source address that is not its own."),
+  // Fragments.
+  row("FRAGMENT_BAD", "The fragment is empty, too long, or not a multiple of 8 bytes."),
+  row("FRAGMENT_OVERLAP", "The fragment overlaps another one: the whole datagram is dropped, as Linux does."),
+  row("REASSEMBLY_TIMEOUT", "Fragments of the datagram were missing for 30 s."),
+  row("REASSEMBLY_MEMORY", "The reassembly buffers are full."),
+  // Conntrack and NAT.
+  row("CONNTRACK_FULL", "The node's conntrack table is full and no entry could be evicted."),
+  row("CONNTRACK_INSERT_FAILED", "The entry clashed with another connection's tuple when it was confirmed."),
+  row("CONNTRACK_CHAIN_TOO_LONG", "The hash chain of the tuple is over the limit."),
+  row("NAT_PORTS_EXHAUSTED", "No free source port was found for this destination."),
+  row("NAT_INNER_UNTRANSLATABLE", "The packet quoted by the ICMP error could not be translated."),
+  row("NAT_REDIRECT", "An ICMP redirect for a translated connection is dropped, as Linux does."),
+  row("INVALID_STATE", "Conntrack found the packet INVALID and a rule drops INVALID packets."),
+  // Routing on the node.
+  row("TTL_EXCEEDED", "The TTL ran out on this node: ICMP time exceeded went back.", "REJECTED"),
+  row("FRAGMENTATION_NEEDED", "DF is set and the packet is over the MTU: ICMP went back with the MTU.", "REJECTED"),
+  row("MARTIAN_LOOPBACK", "A 127.0.0.0/8 address arrived on an interface that is not the loopback."),
+  row("NO_ROUTE", "No route of the node's table matches the destination.", "REJECTED"),
+  // Services.
+  row("SERVICE_NO_ENDPOINTS", "The service has no usable endpoint: kube-proxy rejects.", "REJECTED"),
+  row("SERVICE_PORT_UNKNOWN", "The ClusterIP has no such port: kube-proxy's nftables rules reject.", "REJECTED"),
+  row("SERVICE_ADDRESS_UNKNOWN", "No service has this address of the service CIDR: kube-proxy's nftables rules drop."),
+  // The VPC.
+  row("SOURCE_DEST_CHECK", "The ENI's source/destination check: the source is no address of the ENI it left by."),
+  row("VPC_NO_ROUTE", "The subnet's route table has no route to the destination."),
+  row("VPC_BLACKHOLE", "The route that matched is a blackhole: its target is gone."),
+  row("VPC_ADDRESS_UNASSIGNED", "No ENI of the VPC has the destination address: the VPC drops silently."),
+  row("IGW_NO_PUBLIC_ADDRESS", "The internet gateway has no public address for this source."),
+  row("OUTSIDE_UNREACHABLE", "No host beyond the gateway has the destination address."),
+  row("FABRIC_LOOP", "The packet passed more than 8 hops of the VPC."),
+  // Devices.
+  row("DEVICE_GONE", "The receiver's device is gone."),
+  row("DEVICE_WRITE_FAILED", "The kernel refused the write to the receiver's TUN device."),
+  row("WORK_QUEUE_FULL", "More packets arose from one packet than the plane holds."),
+] as const satisfies readonly ReasonRow[];
+
+export type ReasonCode = (typeof REASONS)[number]["code"];
+
+declare const reasonBrand: unique symbol;
+/** A row of {@link REASONS} by its number. */
+export type Reason = number & { readonly [reasonBrand]: true };
+
+/** Looks a reason up by its code, once, at module load: the plane holds the number. */
+export function reason(code: ReasonCode): Reason {
+  return REASONS.findIndex((r) => r.code === code) as Reason;
+}
+
+/** The row of a reason number read from a counter array or a decision. */
+export function reasonRow(number: number): ReasonRow {
+  return REASONS[number] ?? REASONS[0];
+}

@@ -1,0 +1,161 @@
+/**
+ * The rows of a snapshot: everything the plane forwards by. control/compile makes them from objects, the plane's
+ * tables (tables.ts) take them in. Indices (`id`) are small integers that control hands out and keeps stable while the
+ * object lives. Addresses are IPv4 as int32, prefixes have no host bits set.
+ *
+ * A row stands for its whole value: sending it again replaces it; sending its `gone` form removes it.
+ */
+
+export const DEVICE_POD = 1;
+/** A node's host namespace. */
+export const DEVICE_NODE = 2;
+/** An end of a wire that is no pod: RDS, an on-premises machine, an internet client. */
+export const DEVICE_HOST = 3;
+
+export interface DeviceRow {
+  t: "device";
+  id: number;
+  kind: typeof DEVICE_POD | typeof DEVICE_NODE | typeof DEVICE_HOST;
+  /** Node of a pod or host namespace; -1 for a host. */
+  node: number;
+  /** ENI that a pod's address belongs to, a node's primary ENI, a VPC host's own ENI; -1 for a host outside the VPC. */
+  eni: number;
+  address: number;
+  mtu: number;
+}
+
+export const SERVICE_MODE_IPTABLES = 0;
+export const SERVICE_MODE_NFTABLES = 1;
+
+/** AWS_VPC_K8S_CNI_RANDOMIZESNAT, and `external` for AWS_VPC_K8S_CNI_EXTERNALSNAT=true or snatPolicy Disabled. */
+export const SNAT_NONE = 0;
+export const SNAT_HASHRANDOM = 1;
+export const SNAT_PRNG = 2;
+export const SNAT_EXTERNAL = 3;
+
+export interface NodeRow {
+  t: "node";
+  id: number;
+  vpc: number;
+  /** Device of the node's host namespace. */
+  hostDevice: number;
+  primaryEni: number;
+  primaryAddress: number;
+  serviceMode: typeof SERVICE_MODE_IPTABLES | typeof SERVICE_MODE_NFTABLES;
+  snatMode: number;
+  masqueradeAll: boolean;
+  /** kube-proxy's --cluster-cidr; null where it has no local detector, which is EKS's default. */
+  clusterCidr: { prefix: number; length: number } | null;
+  /** Service CIDR, for nftables mode's drop of unallocated addresses. */
+  serviceCidr: { prefix: number; length: number };
+  /** Most conntrack entries of this node's zone. */
+  conntrackLimit: number;
+}
+
+export interface EniRow {
+  t: "eni";
+  id: number;
+  /** -1: the ENI of a VPC host, which has no node around it. */
+  node: number;
+  /** EC2's device number: 0 is the primary ENI, whose routes are table main. */
+  deviceNumber: number;
+  subnet: number;
+  vpc: number;
+  /** Primary address; further addresses and prefixes are {@link EniAddressRow}s. */
+  address: number;
+  mtu: number;
+  /** Public address that the internet gateway maps 1:1, or 0. */
+  publicAddress: number;
+  sourceDestCheck: boolean;
+  /** Device that a VPC host's ENI delivers to; -1 for a node's ENI. */
+  hostDevice: number;
+}
+
+/** A secondary address (/32) or a /28 prefix of an ENI, as the VPC's mapping service knows it. */
+export interface EniAddressRow {
+  t: "eniAddress";
+  vpc: number;
+  prefix: number;
+  length: number;
+  eni: number;
+}
+
+export const TARGET_LOCAL = 1;
+export const TARGET_INTERNET_GATEWAY = 2;
+export const TARGET_BLACKHOLE = 3;
+/** Straight to the hosts of a network beyond the VPC (on-premises over a gateway), without translation. */
+export const TARGET_NETWORK = 4;
+
+/** A route of a VPC route table. `local` routes of the VPC's CIDR blocks are rows like any other. */
+export interface VpcRouteRow {
+  t: "vpcRoute";
+  routeTable: number;
+  prefix: number;
+  length: number;
+  target: number;
+  /** Network index for TARGET_NETWORK, else 0. */
+  arg: number;
+}
+
+export interface SubnetRow {
+  t: "subnet";
+  id: number;
+  vpc: number;
+  routeTable: number;
+}
+
+/** A destination that the CNI's SNAT leaves alone: a VPC CIDR block, or one of EXCLUDE_SNAT_CIDRS. */
+export interface SnatExemptRow {
+  t: "snatExempt";
+  vpc: number;
+  prefix: number;
+  length: number;
+  /** true: from AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS; false: a CIDR block of the VPC. */
+  excluded: boolean;
+}
+
+/** An address of a host outside the VPC (on the internet or on-premises): where packets that left the VPC end. */
+export interface OutsideRow {
+  t: "outside";
+  /** 0 is the internet; others are networks with a TARGET_NETWORK route. */
+  network: number;
+  address: number;
+  device: number;
+  /** VPC whose gateway this network's hosts reach. */
+  vpc: number;
+}
+
+export interface Endpoint {
+  address: number;
+  port: number;
+}
+
+/** One ServicePort. An address of 0 with nodePort set is the NodePort of the service. */
+export interface ServiceRow {
+  t: "service";
+  id: number;
+  /** ClusterIP, int32. */
+  address: number;
+  protocol: number;
+  port: number;
+  /** 0 when the service has none. */
+  nodePort: number;
+  endpoints: Endpoint[];
+}
+
+export type Row =
+  | DeviceRow
+  | NodeRow
+  | EniRow
+  | EniAddressRow
+  | VpcRouteRow
+  | SubnetRow
+  | SnatExemptRow
+  | OutsideRow
+  | ServiceRow;
+
+/** One change of a snapshot: a row to put, or a row to remove (its identity fields are read, the rest ignored). */
+export interface Patch {
+  put: Row[];
+  gone: Row[];
+}
