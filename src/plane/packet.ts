@@ -80,6 +80,8 @@ export const VNET_GSO_ECN = 0x80;
 export const FRAG_DF = 0x4000;
 export const FRAG_MF = 0x2000;
 export const FRAG_OFFSET_MASK = 0x1fff;
+/** More fragments, or an offset: the packet is a fragment. */
+export const FRAG_ANY = FRAG_MF | FRAG_OFFSET_MASK;
 
 /** What {@link parsePacket} found: the packet is fine, or why it is not. */
 export const PARSE_OK = 0;

@@ -101,6 +101,9 @@ export interface SubnetRow {
   t: "subnet";
   id: number;
   vpc: number;
+  /** The subnet's CIDR block; its router is the first address after the network's. */
+  prefix: number;
+  length: number;
   routeTable: number;
 }
 

@@ -1,0 +1,146 @@
+import {
+  DEVICE_NODE,
+  DEVICE_POD,
+  type NodeRow,
+  type Row,
+  SERVICE_MODE_IPTABLES,
+  SERVICE_MODE_NFTABLES,
+  SNAT_EXTERNAL,
+  SNAT_HASHRANDOM,
+  SNAT_NONE,
+  SNAT_PRNG,
+} from "../plane/rows.ts";
+import type { ClusterState, NodeState } from "./clusterState.ts";
+import { hostRows, VPC_ID, vpcRows } from "./compileVpc.ts";
+import { eniName, nodeName } from "./entityNames.ts";
+import type { Ids } from "./ids.ts";
+import { buildNames } from "./buildNames.ts";
+import type { Names } from "./names.ts";
+import { PROTOCOLS } from "./protocols.ts";
+import { rowKey } from "./rowKey.ts";
+import { toCidr } from "./vpc/cidr.ts";
+
+/** What the plane forwards by, and the names of its indices. */
+export interface Snapshot {
+  /** Rows by their identity, in an order in which every row comes after those it points to. */
+  readonly rows: ReadonlyMap<string, Row>;
+  readonly names: Names;
+}
+
+const SNAT_MODES = { none: SNAT_NONE, hashrandom: SNAT_HASHRANDOM, prng: SNAT_PRNG };
+const SERVICE_MODES = { iptables: SERVICE_MODE_IPTABLES, nftables: SERVICE_MODE_NFTABLES } as const;
+
+function nodeRow(state: ClusterState, node: NodeState, id: number, ids: Ids): NodeRow {
+  const { cluster } = state.lab.spec;
+  const { clusterCIDR, mode, masqueradeAll } = cluster.kubeProxy;
+  return {
+    t: "node",
+    id,
+    vpc: VPC_ID,
+    hostDevice: ids.of("device", nodeName(node.spec.name)),
+    primaryEni: ids.of("eni", eniName(node.spec.name, 0)),
+    primaryAddress: node.address,
+    serviceMode: SERVICE_MODES[mode],
+    snatMode: state.cni.externalSnat ? SNAT_EXTERNAL : SNAT_MODES[state.cni.randomizeSnat],
+    masqueradeAll,
+    clusterCidr: clusterCIDR === undefined ? null : toCidr(clusterCIDR),
+    serviceCidr: toCidr(cluster.serviceCidr),
+    conntrackLimit: cluster.conntrack.max,
+  };
+}
+
+/** A node's index is its place in the lab, which does not change while it runs. */
+function nodeRows(state: ClusterState, ids: Ids): Row[] {
+  const rows: Row[] = [];
+  const subnets = [...state.model.subnets.keys()];
+  const { eniMtu } = state.cni;
+  state.nodes.forEach((node, id) => {
+    const { name } = node.spec;
+    rows.push(nodeRow(state, node, id, ids));
+    for (const eni of node.enis) {
+      const eniId = ids.of("eni", eniName(name, eni.deviceNumber));
+      rows.push({
+        t: "eni",
+        id: eniId,
+        node: id,
+        deviceNumber: eni.deviceNumber,
+        subnet: subnets.indexOf(eni.subnet),
+        vpc: VPC_ID,
+        address: eni.address,
+        mtu: eniMtu,
+        // EC2 maps a public address at launch, to the primary ENI alone.
+        publicAddress: eni.deviceNumber === 0 ? node.publicAddress : 0,
+        sourceDestCheck: true,
+        hostDevice: -1,
+      });
+      for (const slot of eni.slots)
+        rows.push({ t: "eniAddress", vpc: VPC_ID, prefix: slot.prefix, length: slot.length, eni: eniId });
+    }
+    rows.push({
+      t: "device",
+      id: ids.of("device", nodeName(name)),
+      kind: DEVICE_NODE,
+      node: id,
+      eni: ids.of("eni", eniName(name, 0)),
+      address: node.address,
+      mtu: eniMtu,
+    });
+  });
+  return rows;
+}
+
+function podRows(state: ClusterState, ids: Ids): Row[] {
+  const nodes = state.nodes.map((n) => n.spec.name);
+  const rows: Row[] = [];
+  for (const { desired, place } of state.pods) {
+    if (place.hostNetwork) continue;
+    rows.push({
+      t: "device",
+      id: ids.of("device", desired.key),
+      kind: DEVICE_POD,
+      node: nodes.indexOf(place.node),
+      eni: ids.of("eni", eniName(place.node, place.deviceNumber)),
+      address: place.address,
+      mtu: state.cni.podMtu,
+    });
+  }
+  return rows;
+}
+
+function serviceRows(state: ClusterState, ids: Ids): Row[] {
+  return state.services.flatMap(({ clusterIP, ports }) =>
+    clusterIP === null
+      ? []
+      : ports.map(
+          ({ key, port, nodePort, endpoints }): Row => ({
+            t: "service",
+            id: ids.of("service", key),
+            address: clusterIP,
+            protocol: PROTOCOLS[port.protocol],
+            port: port.port,
+            nodePort,
+            endpoints: endpoints.map((e) => ({ address: e.address, port: e.port })),
+          }),
+        ),
+  );
+}
+
+/**
+ * The rows of a cluster. The same state and indices give the same rows in the same order.
+ *
+ * @param ids indices of the last snapshot; changed: what is new gets one, what has gone loses its own.
+ */
+export function compile(state: ClusterState, ids: Ids): Snapshot {
+  const rows = new Map<string, Row>();
+  for (const row of [
+    ...vpcRows(state),
+    ...nodeRows(state, ids),
+    ...hostRows(state, ids),
+    ...podRows(state, ids),
+    ...serviceRows(state, ids),
+  ])
+    rows.set(rowKey(row), row);
+  const names = buildNames(state, ids);
+  ids.endRound();
+  return { rows, names };
+}

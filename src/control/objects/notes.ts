@@ -1,0 +1,75 @@
+import { cniVariableNote } from "./cniEnv.ts";
+import type { Finding, ObjectPath } from "./finding.ts";
+import type { LabObject } from "./kinds.ts";
+import type { Lab } from "./lab.ts";
+import { isDownwardField, type PodSpec } from "./pod.ts";
+import type { Service } from "./service.ts";
+
+function labNotes(lab: Lab): Finding[] {
+  const notes: Finding[] = [];
+  const { vpc, cluster } = lab.spec;
+  for (const field of ["securityGroups", "networkAcls"] as const)
+    if (vpc[field].length > 0) notes.push({ path: ["spec", "vpc", field], message: "not enforced yet" });
+  for (const [name, value] of Object.entries(cluster.cni.env)) {
+    if (value === undefined) continue;
+    const note = cniVariableNote(name, value);
+    if (note !== null) notes.push({ path: ["spec", "cluster", "cni", "env", name], message: `${name}: ${note}` });
+  }
+  return notes;
+}
+
+function serviceNotes(service: Service): Finding[] {
+  const { spec } = service;
+  const notes: Finding[] = [];
+  if (spec.type === "LoadBalancer")
+    notes.push({
+      path: ["spec", "type"],
+      message: "no load balancer yet: the ClusterIP and the node ports of a LoadBalancer service work",
+    });
+  const defaults = { sessionAffinity: "None", internalTrafficPolicy: "Cluster", externalTrafficPolicy: "Cluster" } as const;
+  for (const field of Object.keys(defaults) as (keyof typeof defaults)[])
+    if (spec[field] !== defaults[field])
+      notes.push({ path: ["spec", field], message: `not acted on yet: Service spec.${field} is taken as ${defaults[field]}` });
+  return notes;
+}
+
+function podNotes(kind: string, at: ObjectPath, spec: PodSpec): Finding[] {
+  const notes: Finding[] = [];
+  spec.containers.forEach((container, i) => {
+    const path = [...at, "spec", "containers", i];
+    if (container.args !== undefined && container.command === undefined)
+      notes.push({
+        path: [...path, "args"],
+        message: `ignored: ${kind} args without a command have nothing to run, because pods have no images`,
+      });
+    container.env.forEach(({ valueFrom }, j) => {
+      const field = valueFrom?.fieldRef?.fieldPath;
+      if (field !== undefined && !isDownwardField(field))
+        notes.push({
+          path: [...path, "env", j, "valueFrom", "fieldRef", "fieldPath"],
+          message: `ignored: podplane has no value for the field ${field}`,
+        });
+    });
+  });
+  return notes;
+}
+
+/** What an object asks for that podplane reads and does not act on. */
+export function objectNotes(object: LabObject): Finding[] {
+  switch (object.kind) {
+    case "Lab":
+      return labNotes(object);
+    case "Service":
+      return serviceNotes(object);
+    case "Pod":
+      return podNotes("Pod", [], object.spec);
+    case "Deployment":
+      return podNotes("Deployment", ["spec", "template"], object.spec.template.spec);
+    case "EndpointSlice":
+      return object.addressType === "IPv4"
+        ? []
+        : [{ path: ["addressType"], message: `ignored: podplane does not act on ${object.addressType} EndpointSlices yet` }];
+    default:
+      return [];
+  }
+}

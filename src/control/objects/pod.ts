@@ -1,0 +1,65 @@
+import { z } from "zod";
+import { dnsLabel, notEmpty, port, stringMap, words } from "./fields.ts";
+import { objectMeta, protocolName } from "./meta.ts";
+
+/** Pins a pod to one of its node's ENIs by the interface's name: eth0, eth1, ... */
+export const ENI_ANNOTATION = "podplane.dev/eni";
+
+/** Fields that `valueFrom.fieldRef` may name and podplane has a value for (the downward API). */
+const DOWNWARD_FIELDS = ["metadata.name", "metadata.namespace", "spec.nodeName", "status.podIP", "status.hostIP"] as const;
+export type DownwardField = (typeof DOWNWARD_FIELDS)[number];
+
+export function isDownwardField(path: string): path is DownwardField {
+  return DOWNWARD_FIELDS.some((field) => field === path);
+}
+
+const envVar = z.strictObject({
+  name: notEmpty,
+  value: z.string().optional(),
+  valueFrom: z.strictObject({ fieldRef: z.strictObject({ fieldPath: notEmpty }).optional() }).optional(),
+});
+
+const containerSchema = z.strictObject({
+  name: dnsLabel,
+  /** Pods have no images: accepted, never read. */
+  image: z.string().optional(),
+  command: words.optional(),
+  args: words.optional(),
+  workingDir: notEmpty.optional(),
+  ports: z
+    .array(
+      z.strictObject({
+        name: notEmpty.optional(),
+        containerPort: port,
+        protocol: protocolName.default("TCP"),
+      }),
+    )
+    .default([]),
+  env: z.array(envVar).default([]),
+});
+
+const tolerationSchema = z.strictObject({
+  key: z.string().default(""),
+  operator: z.enum(["Exists", "Equal"]).default("Equal"),
+  value: z.string().default(""),
+  effect: z.enum(["", "NoSchedule", "PreferNoSchedule", "NoExecute"]).default(""),
+});
+
+export const podSpecSchema = z.strictObject({
+  nodeName: notEmpty.optional(),
+  nodeSelector: stringMap.default({}),
+  tolerations: z.array(tolerationSchema).default([]),
+  hostNetwork: z.boolean().default(false),
+  containers: z.array(containerSchema).min(1),
+});
+
+export const podSchema = z.strictObject({
+  apiVersion: z.literal("v1"),
+  kind: z.literal("Pod"),
+  metadata: objectMeta,
+  spec: podSpecSchema,
+});
+
+export type Pod = z.output<typeof podSchema>;
+export type PodSpec = z.output<typeof podSpecSchema>;
+export type Container = PodSpec["containers"][number];

@@ -1,0 +1,97 @@
+import type { PodAddressAllocator } from "./ipam/allocator.ts";
+import { type ClusterIPs, assignClusterIPs } from "./kube/clusterIPs.ts";
+import { barePod, type DesiredPod, deploymentPods } from "./kube/deployments.ts";
+import { checkServices } from "./kube/checkServices.ts";
+import { matchesSelector } from "./kube/labels.ts";
+import { type NodePorts, assignNodePorts } from "./kube/nodePorts.ts";
+import { type Placements, placePods } from "./kube/placement.ts";
+import type { SchedulerNode } from "./kube/scheduler.ts";
+import type { EndpointSlice } from "./objects/endpointSlice.ts";
+import type { LabObject } from "./objects/kinds.ts";
+import type { Lab } from "./objects/lab.ts";
+import { ObjectError, type ObjectProblem } from "./objects/objectError.ts";
+import type { Service } from "./objects/service.ts";
+import { toCidr } from "./vpc/cidr.ts";
+import type { VpcModel } from "./vpc/model.ts";
+import type { SubnetAddresses } from "./vpc/subnet.ts";
+
+/** Objects by their key, in the order they were applied. */
+export type Objects = ReadonlyMap<string, LabObject>;
+
+/**
+ * Everything that a cluster has decided. A change makes a new one from the old, so that an object that cannot run leaves
+ * nothing half done.
+ */
+export interface State {
+  readonly lab: Lab;
+  readonly model: VpcModel;
+  readonly nodes: readonly SchedulerNode[];
+  /** Primary addresses of the nodes, int32. */
+  readonly primaries: ReadonlyMap<string, number>;
+  /** Public addresses of nodes and hosts, int32. */
+  readonly publicAddresses: ReadonlyMap<string, number>;
+  readonly objects: Objects;
+  readonly pods: readonly DesiredPod[];
+  readonly subnets: ReadonlyMap<string, SubnetAddresses>;
+  readonly allocator: PodAddressAllocator;
+  readonly placements: Placements;
+  readonly clusterIPs: ClusterIPs;
+  readonly nodePorts: NodePorts;
+}
+
+export function servicesOf(objects: Objects): Service[] {
+  return [...objects.values()].filter((o) => o.kind === "Service");
+}
+
+export function slicesIn(objects: Objects): EndpointSlice[] {
+  return [...objects.values()].filter((o) => o.kind === "EndpointSlice");
+}
+
+function desiredPods(objects: Objects, problems: ObjectProblem[]): DesiredPod[] {
+  const pods = new Map<string, DesiredPod>();
+  for (const object of objects.values()) {
+    if (object.kind !== "Pod" && object.kind !== "Deployment") continue;
+    if (object.kind === "Deployment") {
+      const { selector, template } = object.spec;
+      const empty = Object.keys(selector.matchLabels).length === 0 && selector.matchExpressions.length === 0;
+      if (empty || !matchesSelector(selector, template.metadata.labels))
+        problems.push({
+          object,
+          path: ["spec", "selector"],
+          message: `expected a selector that matches the template's labels, got ${JSON.stringify(selector.matchLabels)} for ${JSON.stringify(template.metadata.labels)}; make them the same`,
+        });
+    }
+    for (const pod of object.kind === "Pod" ? [barePod(object)] : deploymentPods(object)) {
+      const other = pods.get(pod.key);
+      if (other !== undefined)
+        problems.push({
+          object,
+          path: ["metadata", "name"],
+          message: `expected pod names of their own, got ${pod.key} from ${other.owner.kind} ${other.owner.metadata.name} and ${object.kind} ${object.metadata.name}; rename one of them`,
+        });
+      else pods.set(pod.key, pod);
+    }
+  }
+  return [...pods.values()];
+}
+
+/**
+ * The state with other objects; what runs and may stay keeps its node, address, ClusterIP and node ports.
+ *
+ * @throws ObjectError with everything that is wrong; the old state is as it was.
+ */
+export function withObjects(state: State, objects: Objects): State {
+  const problems: ObjectProblem[] = [];
+  const subnets = new Map([...state.subnets].map(([name, addresses]) => [name, addresses.clone()]));
+  const allocator = state.allocator.clone(subnets);
+  const pods = desiredPods(objects, problems);
+  const { nodes, primaries } = state;
+  const placements = placePods(pods, { nodes, primaries, allocator, before: state.placements }, problems);
+  const services = servicesOf(objects);
+  problems.push(...checkServices(services, slicesIn(objects)));
+  const serviceCidr = toCidr(state.lab.spec.cluster.serviceCidr);
+  const clusterIPs = assignClusterIPs(services, serviceCidr, state.clusterIPs, problems);
+  const nodePorts = assignNodePorts(services, state.nodePorts, problems);
+  if (problems.length > 0) throw new ObjectError(problems);
+  return { ...state, objects, pods, subnets, allocator, placements, clusterIPs, nodePorts };
+}

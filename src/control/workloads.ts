@@ -1,0 +1,110 @@
+import { DEVICE_HOST, DEVICE_NODE, DEVICE_POD, type DeviceRow } from "../plane/rows.ts";
+import { formatAddress } from "../plane/wire/address.ts";
+import type { ClusterState, PodState } from "./clusterState.ts";
+import type { Snapshot } from "./compile.ts";
+import { hostName, nodeName } from "./entityNames.ts";
+import { type Container, type DownwardField, isDownwardField } from "./objects/pod.ts";
+
+/** A network namespace with a TUN: one for each device. */
+export interface NamespaceSpec {
+  /** `pod/default/web-1`, `node/node-1`, `host/rds` */
+  readonly name: string;
+  /** Index of the device that the TUN is. */
+  readonly device: number;
+  readonly kind: "pod" | "node" | "host";
+  /** Name of the node of a pod or host namespace; null for a host. */
+  readonly node: string | null;
+  readonly address: string;
+  /** bytes */
+  readonly mtu: number;
+}
+
+/** A process that runs in a workload's namespace. */
+export interface ProcessSpec {
+  /** Name of the container; `main` for a host. */
+  readonly name: string;
+  /** Never empty: program, then arguments. */
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** As the container has it; null: the lab's directory. */
+  readonly workingDir: string | null;
+}
+
+/** What runs: a pod or a host, with no process where it names no command. */
+export interface Workload {
+  /** `pod/default/web-1`, `host/rds` */
+  readonly name: string;
+  readonly kind: "pod" | "host";
+  /** Name of the {@link NamespaceSpec} it runs in: its own, or its node's for a hostNetwork pod. */
+  readonly namespace: string;
+  readonly address: string;
+  readonly processes: readonly ProcessSpec[];
+}
+
+const KIND_NAMES = { [DEVICE_POD]: "pod", [DEVICE_NODE]: "node", [DEVICE_HOST]: "host" } as const;
+
+/** The namespaces of a snapshot, in the order of its rows. */
+export function namespaceSpecs(snapshot: Snapshot): NamespaceSpec[] {
+  const { names, rows } = snapshot;
+  return [...rows.values()]
+    .filter((row): row is DeviceRow => row.t === "device")
+    .map((row) => ({
+      name: names.device(row.id),
+      device: row.id,
+      kind: KIND_NAMES[row.kind],
+      node: row.node < 0 ? null : names.node(row.node),
+      address: formatAddress(row.address),
+      mtu: row.mtu,
+    }));
+}
+
+/** Values of the fields that `valueFrom.fieldRef` may name (the downward API): those of DOWNWARD_FIELDS. */
+function downwardFields(state: ClusterState, pod: PodState): Record<DownwardField, string> {
+  const node = state.nodes.find((n) => n.spec.name === pod.place.node);
+  return {
+    "metadata.name": pod.desired.name,
+    "metadata.namespace": pod.desired.namespace,
+    "spec.nodeName": pod.place.node,
+    "status.podIP": formatAddress(pod.place.address),
+    "status.hostIP": formatAddress(node?.address ?? 0),
+  };
+}
+
+function containerProcess(container: Container, fields: Readonly<Record<DownwardField, string>>): ProcessSpec | null {
+  if (container.command === undefined || container.command.length === 0) return null;
+  const env: Record<string, string> = {
+    POD_NAME: fields["metadata.name"],
+    POD_NAMESPACE: fields["metadata.namespace"],
+    POD_IP: fields["status.podIP"],
+    NODE_NAME: fields["spec.nodeName"],
+  };
+  for (const { name, value, valueFrom } of container.env) {
+    const field = valueFrom?.fieldRef?.fieldPath;
+    if (field === undefined) env[name] = value ?? "";
+    else if (isDownwardField(field)) env[name] = fields[field];
+  }
+  const command = [...container.command, ...(container.args ?? [])];
+  return { name: container.name, command, env, workingDir: container.workingDir ?? null };
+}
+
+/** Pods in the order of their objects, then hosts. Environment: POD_NAME, POD_NAMESPACE, POD_IP, NODE_NAME; HOST_NAME. */
+export function workloads(state: ClusterState): Workload[] {
+  const pods = state.pods.map((pod): Workload => {
+    const fields = downwardFields(state, pod);
+    const { desired, place } = pod;
+    return {
+      name: desired.key,
+      kind: "pod",
+      namespace: place.hostNetwork ? nodeName(place.node) : desired.key,
+      address: formatAddress(place.address),
+      processes: desired.spec.containers.map((c) => containerProcess(c, fields)).filter((p) => p !== null),
+    };
+  });
+  const hosts = state.hosts.map(({ spec }): Workload => {
+    const name = hostName(spec.name);
+    const command = [...(spec.command ?? []), ...(spec.args ?? [])];
+    const process = { name: "main", command, env: { HOST_NAME: spec.name }, workingDir: null };
+    return { name, kind: "host", namespace: name, address: spec.address, processes: command.length > 0 ? [process] : [] };
+  });
+  return [...pods, ...hosts];
+}

@@ -1,0 +1,135 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { constants } from "node:os";
+import { join } from "node:path";
+import { type PodEntry, podCommand, podEnvironment } from "./podEntry.ts";
+import { type Backoff, RestartDelay } from "./restartDelay.ts";
+
+export type RestartPolicy = "Always" | "OnFailure" | "Never";
+
+export interface ContainerSpec {
+  /** Names the log file: `NAME.log`. */
+  name: string;
+  pod: PodEntry;
+  command: string[];
+  restartPolicy: RestartPolicy;
+}
+
+/** What a container does. Times are Date.now(). */
+export type ContainerState =
+  | { status: "running"; pid: number; startedAt: number; restarts: number }
+  | { status: "exited"; code: number; exitedAt: number; restarts: number /** null: never */; restartAt: number | null };
+
+export interface ContainerOptions {
+  /** Directory of the log files, made if need be. */
+  logDirectory: string;
+  backoff: Backoff;
+  onState: (state: ContainerState) => void;
+}
+
+const EXIT_BY_SIGNAL = 128;
+/** What a shell returns when a command cannot be found. */
+const EXIT_NOT_STARTED = 127;
+
+/** A container: a command that runs in a pod, and runs again when it ends, until it is stopped. */
+export class Container {
+  readonly #spec: ContainerSpec;
+  readonly #options: ContainerOptions;
+  readonly #delay: RestartDelay;
+  #child: ChildProcess | null = null;
+  #restarts = 0;
+  #startedAt = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #stopped: Promise<void> | null = null;
+  #ended: () => void = () => {};
+
+  constructor(spec: ContainerSpec, options: ContainerOptions) {
+    this.#spec = spec;
+    this.#options = options;
+    this.#delay = new RestartDelay(options.backoff);
+  }
+
+  get logFile(): string {
+    return join(this.#options.logDirectory, `${this.#spec.name}.log`);
+  }
+
+  /** Starts the command. Its output is appended to the log file, and it inherits no other descriptor. */
+  start(): void {
+    const { pod, command } = this.#spec;
+    mkdirSync(this.#options.logDirectory, { recursive: true });
+    const log = openSync(this.logFile, "a");
+    const [file, ...args] = podCommand(pod, command);
+    const child = spawn(file, args, {
+      // A session of its own: what it leaves behind can be ended with it.
+      detached: true,
+      stdio: ["ignore", log, log],
+      env: podEnvironment(pod),
+    });
+    closeSync(log);
+    this.#child = child;
+    this.#startedAt = Date.now();
+    let over = false;
+    const end = (code: number) => {
+      if (!over) this.#exited(child, code);
+      over = true;
+    };
+    child.on("error", () => end(EXIT_NOT_STARTED));
+    child.on("exit", (code, signal) => end(code ?? EXIT_BY_SIGNAL + (signal ? constants.signals[signal] : 0)));
+    if (child.pid === undefined) return;
+    const running = { pid: child.pid, startedAt: this.#startedAt, restarts: this.#restarts };
+    this.#options.onState({ status: "running", ...running });
+  }
+
+  #exited(child: ChildProcess, code: number): void {
+    killSession(child);
+    this.#child = null;
+    const exitedAt = Date.now();
+    const again = this.#stopped === null && wantsRestart(this.#spec.restartPolicy, code);
+    let restartAt: number | null = null;
+    if (again) {
+      const delay = this.#delay.next(exitedAt - this.#startedAt);
+      restartAt = exitedAt + delay;
+      this.#timer = setTimeout(() => {
+        this.#restarts++;
+        this.start();
+      }, delay);
+    }
+    this.#options.onState({ status: "exited", code, exitedAt, restarts: this.#restarts, restartAt });
+    this.#ended();
+  }
+
+  /**
+   * Ends the container for good: SIGTERM to the command, SIGKILL to its whole session after `graceMs` milliseconds.
+   * Resolves when it has ended.
+   */
+  stop(graceMs: number): Promise<void> {
+    this.#stopped ??= this.#stop(graceMs);
+    return this.#stopped;
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    if (this.#timer) clearTimeout(this.#timer);
+    const child = this.#child;
+    if (child === null) return;
+    const ended = new Promise<void>((resolve) => {
+      this.#ended = resolve;
+    });
+    child.kill("SIGTERM");
+    const patience = setTimeout(() => killSession(child), graceMs);
+    await ended;
+    clearTimeout(patience);
+  }
+}
+
+function wantsRestart(policy: RestartPolicy, code: number): boolean {
+  return policy === "Always" || (policy === "OnFailure" && code !== 0);
+}
+
+function killSession(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // ESRCH: nobody is left.
+  }
+}

@@ -1,0 +1,400 @@
+import type { Packet } from "../packet.ts";
+import { PROTO_ICMP, PROTO_SCTP, PROTO_TCP, PROTO_UDP } from "../packet.ts";
+import { CHAIN_TOO_LONG, Chains } from "./chains.ts";
+import { hashWords } from "./hash.ts";
+import {
+  invertIcmp,
+  isIcmpError,
+  MAX_ICMP_TYPE,
+  QUOTED_DST,
+  QUOTED_PORTS,
+  QUOTED_PROTOCOL,
+  QUOTED_SRC,
+  QUOTED_WORDS,
+  readQuoted,
+  trackIcmp,
+} from "./icmp.ts";
+import {
+  CONFIRM_CHAIN,
+  CONFIRM_CLASH,
+  CONFIRM_OK,
+  CONFIRM_RESOLVED,
+  CONNTRACK_STATS,
+  CT_ESTABLISHED,
+  CT_ESTABLISHED_REPLY,
+  CT_FULL,
+  CT_INVALID,
+  CT_NEW,
+  CT_RELATED,
+  CT_RELATED_REPLY,
+  DIR_ORIGINAL,
+  DIR_REPLY,
+  IPS_ASSURED,
+  IPS_CONFIRMED,
+  IPS_DYING,
+  IPS_SEEN_REPLY,
+  STAT_CHAIN_TOO_LONG,
+  STAT_CLASH_RESOLVE,
+  STAT_DROP,
+  STAT_EARLY_DROP,
+  STAT_ERROR,
+  STAT_ICMP_ERROR,
+  STAT_INSERT,
+  STAT_INSERT_FAILED,
+  STAT_INVALID,
+  TRACK_INVALID,
+  TRACK_KILL,
+  TRACK_REPEAT,
+} from "./info.ts";
+import {
+  CHAIN,
+  DEADLINE,
+  ENDPOINT,
+  ENTRY_SHIFT,
+  META,
+  META_PROTOCOL_SHIFT,
+  META_ZONE_MASK,
+  SERVICE,
+  STATUS,
+} from "./layout.ts";
+import { trackSctp } from "./sctp.ts";
+import type { ConntrackSettings } from "./settings.ts";
+import { trackTcp } from "./tcp.ts";
+import { trackGeneric, trackUdp } from "./udp.ts";
+
+export interface ConntrackOptions {
+  /** Entries of all zones together, at most {@link MAX_CAPACITY}. */
+  capacity: number;
+  /** Number of zones: one for each node, at most {@link MAX_ZONES}. */
+  zones: number;
+  /** Four random words: the key of the tuple hash. */
+  hashKey: Int32Array;
+  settings?: Partial<ConntrackSettings>;
+  /** Where to count (STAT_* indices); shared memory when others read along. */
+  stats?: Float64Array;
+}
+
+/** 16 M entries, 2 GiB. */
+export const MAX_CAPACITY = 1 << 24;
+export const MAX_ZONES = META_ZONE_MASK + 1;
+
+const NONE = -1;
+/** Hash buckets that are searched for something to evict (NF_CT_EVICTION_RANGE). */
+const EVICTION_RANGE = 8;
+// What create() returns instead of an entry.
+const FULL = -2;
+const NOT_TRACKED = -3;
+
+/**
+ * The connection tracking table of all nodes (nf_conntrack_core.c): one zone a node, one fixed amount of memory.
+ *
+ * A packet's way: {@link track} finds or makes its entry and classifies it; translations call {@link setReply}; and
+ * {@link confirm} puts a new entry into the table once the packet leaves the node, or {@link discard} drops it with the
+ * packet. `now` is always the plane's wrapping millisecond tick.
+ */
+export class Conntrack extends Chains {
+  /** After {@link confirm} returned CONFIRM_RESOLVED: the entry that the packet belongs to. */
+  winner = NONE;
+
+  readonly #limits: Int32Array;
+  readonly #quoted = new Int32Array(QUOTED_WORDS);
+  readonly #trialCounters = new Float64Array(CONNTRACK_STATS);
+
+  /** @throws RangeError when a size is out of range or the key is too short. */
+  constructor(options: ConntrackOptions) {
+    const { capacity, zones, hashKey } = options;
+    if (!(Number.isInteger(capacity) && capacity >= 1 && capacity <= MAX_CAPACITY)) {
+      throw new RangeError(`conntrack: capacity must be 1 to ${MAX_CAPACITY}, not ${capacity}`);
+    }
+    if (!(Number.isInteger(zones) && zones >= 1 && zones <= MAX_ZONES)) {
+      throw new RangeError(`conntrack: zones must be 1 to ${MAX_ZONES}, not ${zones}`);
+    }
+    if (hashKey.length < 4) throw new RangeError("conntrack: the hash key needs four words");
+    super(
+      capacity,
+      zones,
+      hashKey.subarray(0, 4),
+      options.settings ?? {},
+      options.stats ?? new Float64Array(CONNTRACK_STATS),
+    );
+    this.#limits = new Int32Array(zones).fill(capacity);
+  }
+
+  /** Entries that a zone may hold (nf_conntrack_max of the node); the table's capacity unless set. */
+  setZoneLimit(zone: number, limit: number): void {
+    this.#limits[zone] = limit;
+  }
+
+  /**
+   * nf_conntrack_in: finds the entry of the packet (of the packet that it quotes, for an ICMP error), or makes an
+   * unconfirmed one, and runs the protocol's tracker. Sets `p.ct`, `p.ctDir` and `p.ctInfo`.
+   *
+   * @returns `p.ctInfo`. With CT_INVALID and CT_FULL `p.ct` is -1.
+   */
+  track(p: Packet, zone: number, now: number): number {
+    this.now = now;
+    if (!this.trial) this.reap();
+    p.ct = NONE;
+    p.ctDir = DIR_ORIGINAL;
+    p.ctInfo = CT_INVALID;
+    if (p.protocol === PROTO_ICMP) {
+      const type = p.dport >>> 8;
+      if (type > MAX_ICMP_TYPE) return this.#icmpInvalid();
+      if (isIcmpError(type)) return this.#trackError(p, zone);
+    }
+    const meta = zone | (p.protocol << META_PROTOCOL_SHIFT);
+    const ports = (p.sport << 16) | p.dport;
+    const bucket = this.bucket(meta, p.src, p.dst, ports);
+    for (;;) {
+      let ref = this.find(bucket, meta, p.src, p.dst, ports, NONE);
+      if (ref === NONE) {
+        const entry = this.#create(p, zone, meta, ports, bucket);
+        if (entry === FULL) {
+          this.counters[STAT_DROP]++;
+          p.ctInfo = CT_FULL;
+          return CT_FULL;
+        }
+        if (entry === NOT_TRACKED) {
+          this.counters[STAT_INVALID]++;
+          return CT_INVALID;
+        }
+        ref = entry * 2;
+      } else if (this.trial) this.save(ref >> 1);
+      const entry = ref >> 1;
+      const dir = ref & 1;
+      const status = this.words[(entry << ENTRY_SHIFT) + STATUS];
+      const verdict = this.#runTracker(p, entry, dir, now);
+      if (verdict === TRACK_REPEAT) {
+        this.remove(entry);
+        continue;
+      }
+      if (verdict === TRACK_INVALID) {
+        if ((status & IPS_CONFIRMED) === 0) this.discard(entry);
+        this.counters[STAT_INVALID]++;
+        return CT_INVALID;
+      }
+      p.ct = entry;
+      p.ctDir = dir;
+      if (dir === DIR_REPLY) {
+        this.words[(entry << ENTRY_SHIFT) + STATUS] |= IPS_SEEN_REPLY;
+        p.ctInfo = CT_ESTABLISHED_REPLY;
+      } else p.ctInfo = (status & IPS_SEEN_REPLY) !== 0 ? CT_ESTABLISHED : CT_NEW;
+      if (verdict === TRACK_KILL) this.removeDeferred(entry);
+      return p.ctInfo;
+    }
+  }
+
+  /**
+   * Inserts an unconfirmed entry with the tuples it has by now. Nothing happens to a confirmed one.
+   *
+   * @returns CONFIRM_OK; otherwise the entry was freed, and unless it is CONFIRM_RESOLVED the packet must be dropped
+   */
+  confirm(entry: number, now: number): number {
+    this.now = now;
+    const words = this.words;
+    const o = entry << ENTRY_SHIFT;
+    if ((words[o + STATUS] & IPS_CONFIRMED) !== 0) return CONFIRM_OK;
+    const bucket = words[o + CHAIN];
+    const replyBucket = this.tupleBucket(entry, DIR_REPLY);
+    let found = this.findTuple(bucket, entry, DIR_ORIGINAL);
+    if (found === NONE) found = this.findTuple(replyBucket, entry, DIR_REPLY);
+    if (found !== NONE) return this.#refuse(entry, found);
+    if (this.trial) return CONFIRM_OK;
+    this.link(entry, bucket, replyBucket);
+    this.wheel.insert(entry, words[o + DEADLINE], now);
+    words[o + STATUS] |= IPS_CONFIRMED;
+    this.counters[STAT_INSERT]++;
+    return CONFIRM_OK;
+  }
+
+  /** Sets the reply tuple of an unconfirmed entry: where answers to the translated packet come from and go to. */
+  setReply(entry: number, src: number, dst: number, sport: number, dport: number): void {
+    this.setTuple(entry, DIR_REPLY, src, dst, (sport << 16) | dport);
+  }
+
+  /**
+   * Deletes entries whose time is up. Costs what it deletes, not what exists.
+   *
+   * @param budget timers to look at, at most
+   * @returns how many entries were deleted; none during a trial
+   */
+  expire(now: number, budget: number): number {
+    if (this.trial) return 0;
+    this.now = now;
+    this.reap();
+    let expired = 0;
+    for (let i = 0; i < budget; i++) {
+      const entry = this.wheel.pop(now);
+      if (entry === NONE) break;
+      const deadline = this.words[(entry << ENTRY_SHIFT) + DEADLINE];
+      // Also when it is due: remove() takes every entry out of the wheel.
+      this.wheel.insert(entry, deadline, now);
+      if (((deadline - now) | 0) > 0) continue;
+      this.remove(entry);
+      expired++;
+    }
+    return expired;
+  }
+
+  /** Ms until {@link expire} has something to look at, 0 to 60000. */
+  nextExpiry(now: number): number {
+    return this.wheel.next(now);
+  }
+
+  /** Starts a what-if: until {@link rollback} packets are tracked as ever, but nothing is inserted or removed. */
+  beginTrial(): void {
+    this.trial = true;
+    this.#trialCounters.fill(0);
+    this.counters = this.#trialCounters;
+  }
+
+  /** Ends a what-if: every entry and counter is what it was. */
+  rollback(): void {
+    this.restore();
+    this.counters = this.stats;
+    this.trial = false;
+  }
+
+  /** A hash over the whole state, to show that something did not change it. Reads all entries. */
+  stateHash(): number {
+    let h = hashWords(this.words, 0, this.used << ENTRY_SHIFT);
+    h = hashWords(this.heads, 0, this.heads.length, h);
+    h = hashWords(this.sources, 0, this.sources.length, h);
+    h = hashWords(this.counts, 0, this.counts.length, h);
+    h = hashWords(this.#limits, 0, this.#limits.length, h);
+    h = this.wheel.fold(h);
+    const rest = Int32Array.of(this.used, this.freeHead, this.occupied, this.deferred);
+    h = hashWords(rest, 0, rest.length, h);
+    const counters = new Int32Array(Float64Array.from(this.stats).buffer);
+    return hashWords(counters, 0, counters.length, h);
+  }
+
+  /** Calls `fn` with every confirmed entry; it may remove that entry. */
+  forEach(fn: (entry: number) => void): void {
+    for (let entry = 0; entry < this.used; entry++) {
+      const status = this.words[(entry << ENTRY_SHIFT) + STATUS];
+      if ((status & (IPS_CONFIRMED | IPS_DYING)) === IPS_CONFIRMED) fn(entry);
+    }
+  }
+
+  /** Deletes all confirmed entries of a zone. */
+  flushZone(zone: number): void {
+    this.forEach((entry) => {
+      if (this.zone(entry) === zone) this.remove(entry);
+    });
+  }
+
+  #runTracker(p: Packet, entry: number, dir: number, now: number): number {
+    if (p.protocol === PROTO_TCP) return trackTcp(this, p, entry, dir, now);
+    if (p.protocol === PROTO_UDP) return trackUdp(this, entry, now);
+    if (p.protocol === PROTO_ICMP) return trackIcmp(this, entry, now);
+    if (p.protocol === PROTO_SCTP) return trackSctp(this, p, entry, dir, now);
+    return trackGeneric(this, entry, now);
+  }
+
+  /** An ICMP error belongs to the connection that it is about (nf_conntrack_inet_error), and changes nothing of it. */
+  #trackError(p: Packet, zone: number): number {
+    const q = this.#quoted;
+    if (!readQuoted(p, q)) return this.#icmpInvalid();
+    const meta = zone | (q[QUOTED_PROTOCOL] << META_PROTOCOL_SHIFT);
+    const bucket = this.bucket(meta, q[QUOTED_SRC], q[QUOTED_DST], q[QUOTED_PORTS]);
+    const ref = this.find(bucket, meta, q[QUOTED_SRC], q[QUOTED_DST], q[QUOTED_PORTS], NONE);
+    if (ref === NONE) return this.#icmpInvalid();
+    // An error to somebody else than the connection's end is forged.
+    if (this.dst(ref >> 1, ref & 1) !== p.dst) return this.#icmpInvalid();
+    p.ct = ref >> 1;
+    p.ctDir = ref & 1;
+    p.ctInfo = p.ctDir === DIR_ORIGINAL ? CT_RELATED : CT_RELATED_REPLY;
+    return p.ctInfo;
+  }
+
+  #icmpInvalid(): number {
+    this.counters[STAT_ERROR]++;
+    this.counters[STAT_ICMP_ERROR]++;
+    return CT_INVALID;
+  }
+
+  /** Makes an unconfirmed entry with the packet's tuple and its inverse; or FULL, or NOT_TRACKED. */
+  #create(p: Packet, zone: number, meta: number, ports: number, bucket: number): number {
+    let inverse = (ports << 16) | (ports >>> 16);
+    if (p.protocol === PROTO_ICMP) {
+      const dport = invertIcmp(p.dport);
+      if (dport < 0) return NOT_TRACKED;
+      inverse = (p.sport << 16) | dport;
+    }
+    const full = this.counts[zone] >= this.#limits[zone] || !this.hasFree();
+    if (full && !this.#earlyDrop(zone, bucket)) return FULL;
+    const entry = this.allocate();
+    const o = entry << ENTRY_SHIFT;
+    this.words[o + META] = meta;
+    this.words[o + SERVICE] = NONE;
+    this.words[o + ENDPOINT] = NONE;
+    this.setTuple(entry, DIR_ORIGINAL, p.src, p.dst, ports);
+    this.setTuple(entry, DIR_REPLY, p.dst, p.src, inverse);
+    // confirm() needs the bucket again.
+    this.words[o + CHAIN] = bucket;
+    if (!this.trial) {
+      this.counts[zone]++;
+      this.occupied++;
+    }
+    return entry;
+  }
+
+  /** early_drop: deletes what is not ASSURED in the first of a few buckets that has any. False when none has. */
+  #earlyDrop(zone: number, bucket: number): boolean {
+    for (let i = 0; i < EVICTION_RANGE; i++) {
+      const head = (bucket + i) & this.mask;
+      let dropped = 0;
+      let ref = this.heads[head];
+      while (ref !== NONE) {
+        const entry = ref >> 1;
+        const o = entry << ENTRY_SHIFT;
+        ref = this.words[o + CHAIN + (ref & 1)];
+        const evictable = (this.words[o + STATUS] & IPS_ASSURED) === 0 || this.isGone(entry, this.now);
+        if (!evictable || (this.words[o + META] & META_ZONE_MASK) !== zone) continue;
+        if (this.trial) return true;
+        this.remove(entry);
+        dropped++;
+        // Both tuples of the entry may have been in this chain.
+        ref = this.heads[head];
+      }
+      if (dropped > 0) {
+        this.counters[STAT_EARLY_DROP] += dropped;
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Settles an insertion that cannot be: frees the entry and tells why. */
+  #refuse(entry: number, found: number): number {
+    const counters = this.counters;
+    let result = CONFIRM_CLASH;
+    if (found === CHAIN_TOO_LONG) {
+      counters[STAT_CHAIN_TOO_LONG]++;
+      counters[STAT_INSERT_FAILED]++;
+      result = CONFIRM_CHAIN;
+    } else if (this.#isSameConnection(entry, found >> 1)) {
+      counters[STAT_CLASH_RESOLVE]++;
+      this.winner = found >> 1;
+      result = CONFIRM_RESOLVED;
+    } else {
+      counters[STAT_INSERT_FAILED]++;
+      counters[STAT_DROP]++;
+    }
+    this.discard(entry);
+    return result;
+  }
+
+  /** nf_ct_resolve_clash: two packets of one UDP flow were both taken for the first, and translated alike. */
+  #isSameConnection(a: number, b: number): boolean {
+    const protocol = this.protocol(a);
+    return (
+      protocol !== PROTO_TCP &&
+      protocol !== PROTO_ICMP &&
+      protocol !== PROTO_SCTP &&
+      this.sameTuple(a, b, DIR_ORIGINAL) &&
+      this.sameTuple(a, b, DIR_REPLY)
+    );
+  }
+}

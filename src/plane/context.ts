@@ -1,0 +1,376 @@
+import { IPS_CONFIRMED } from "./conntrack/info.ts";
+import { Conntrack } from "./conntrack/table.ts";
+import {
+  C_CONNTRACK,
+  C_DROPS,
+  C_GENERATED,
+  C_ICMP_SUPPRESSED,
+  C_MERGED,
+  C_QUEUED,
+  C_SPLIT,
+  counterCount,
+} from "./counters.ts";
+import {
+  ACT_DELIVER,
+  ACT_DROP,
+  ACT_FRAGMENT,
+  ACT_ICMP,
+  ACT_REASSEMBLE,
+  ACT_REJECT,
+  type Decision,
+  RULE_DEVICE,
+  RULE_NONE,
+  STAGE_DEVICE_OUT,
+  STAGE_ICMP,
+  STAGE_MTU,
+  STAGE_REASSEMBLY,
+  VERDICT_DELIVERED,
+  VERDICT_DROPPED,
+} from "./decision.ts";
+import { fragment, type PieceSink, pieceBytes, segment, sizeOnWire } from "./fragment.ts";
+import {
+  CODE_FRAGMENTATION_NEEDED,
+  ICMP_ERROR_MAX,
+  ICMP_UNREACHABLE,
+  IcmpLimit,
+  mayAnswer,
+  writeIcmpError,
+} from "./icmpError.ts";
+import { FRAG_DF, PARSE_OK, Packet, VNET_GSO_NONE } from "./packet.ts";
+import { Random } from "./random.ts";
+import { REASONS, type Reason, reason } from "./reasons.ts";
+import { FRAG_COMPLETE, FRAG_QUEUED, REASSEMBLY_BYTES, Reassembly } from "./reassembly.ts";
+import { Tables } from "./tables.ts";
+import { HEADROOM, PacketVector, SLOT_SIZE } from "./vector.ts";
+import { getI32 } from "./wire/bytes.ts";
+import { IP_DST, IP_SRC } from "./wire/ipv4.ts";
+import { parsePacket } from "./wire/parse.ts";
+
+/** Scratch space for generated packets and pieces of one batch: sixteen of the largest packets, cut small. */
+const SCRATCH_BYTES = 4 << 20;
+const OUT_CAPACITY = 8192;
+const WORK_CAPACITY = 4096;
+
+// What waits in the work queue, and what its argument is.
+/** A packet that a node made itself (an ICMP error). Argument: node. */
+export const WORK_NODE_OUT = 1;
+/** A piece that leaves by an ENI. Argument: ENI. */
+export const WORK_ENI_OUT = 2;
+/** A packet that the VPC made for an ENI. Argument: ENI. */
+export const WORK_ENI_IN = 3;
+/** A piece for a device, finished. Argument: device. */
+const WORK_DEVICE = 4;
+
+export interface ContextOptions {
+  /** Packets of one read batch. */
+  slots: number;
+  /** Devices that counters are kept for. */
+  devices: number;
+  nodes: number;
+  conntrackCapacity: number;
+  /** 4 words: from the seed in a replay, from node:crypto when live. */
+  hashKey: Int32Array;
+  seed: number;
+  settings: ConstructorParameters<typeof Conntrack>[0]["settings"];
+  /** Shared memory to count in; made when missing. */
+  counters?: Float64Array;
+}
+
+/**
+ * Everything that the stages of the walk share: tables, conntrack, generators, counters, the arena with the packet that
+ * is being forwarded, and the few things that can happen to it (dropped, answered, cut, delivered).
+ */
+export class Context implements PieceSink {
+  readonly tables = new Tables();
+  readonly ct: Conntrack;
+  readonly random: Random;
+  readonly counters: Float64Array;
+  readonly arena: Uint8Array<ArrayBuffer>;
+  readonly p: Packet;
+  readonly out: PacketVector;
+  readonly limit = new IcmpLimit();
+  readonly reassembly: Reassembly;
+  /** Milliseconds tick, int32, wraps; set by the owner before each batch. */
+  now = 0;
+  /** Filled while a packet is walked, when there is one. */
+  decision: Decision | null = null;
+  /** nf_conntrack_tcp_be_liberal: kube-proxy programs no INVALID drop then. */
+  readonly liberal: boolean;
+
+  readonly #scratchStart: number;
+  readonly #scratchEnd: number;
+  #scratch: number;
+  readonly #workKind = new Int32Array(WORK_CAPACITY);
+  readonly #workArg = new Int32Array(WORK_CAPACITY);
+  readonly #workOffset = new Int32Array(WORK_CAPACITY);
+  readonly #workLength = new Int32Array(WORK_CAPACITY);
+  #workHead = 0;
+  #workTail = 0;
+  /** Where pieces that are being cut go. */
+  #pieceKind = 0;
+  #pieceArg = 0;
+  #pieceMtu = 0;
+  #pieces = 0;
+  /** Second packet object, for segments that must be fragmented in turn. */
+  readonly #segment: Packet;
+  readonly #segments: PieceSink;
+  #icmpId = 0;
+
+  constructor(options: ContextOptions) {
+    this.counters = options.counters ?? new Float64Array(counterCount(options.devices));
+    this.ct = new Conntrack({
+      capacity: options.conntrackCapacity,
+      zones: options.nodes,
+      hashKey: options.hashKey,
+      ...(options.settings === undefined ? {} : { settings: options.settings }),
+      stats: this.counters.subarray(C_CONNTRACK, C_CONNTRACK + 32),
+    });
+    this.liberal = options.settings?.tcpBeLiberal ?? false;
+    this.random = new Random(options.seed);
+    const slotBytes = options.slots * SLOT_SIZE;
+    this.arena = new Uint8Array(slotBytes + REASSEMBLY_BYTES + SCRATCH_BYTES);
+    this.reassembly = new Reassembly(slotBytes);
+    this.#scratchStart = slotBytes + REASSEMBLY_BYTES;
+    this.#scratchEnd = this.arena.length;
+    this.#scratch = this.#scratchStart;
+    this.p = new Packet(this.arena);
+    this.#segment = new Packet(this.arena);
+    this.#segments = {
+      allocate: (length) => this.allocate(length),
+      piece: (offset, length) => this.#fragmentSegment(offset, length),
+    };
+    this.out = new PacketVector(this.arena, OUT_CAPACITY);
+  }
+
+  /** Whether the outputs should be written before another packet is taken in. */
+  get mustFlush(): boolean {
+    return this.out.count * 2 > OUT_CAPACITY || (this.#scratch - this.#scratchStart) * 2 > SCRATCH_BYTES;
+  }
+
+  /** Forgets outputs and scratch space: they have been written (or, in a what-if, are not to be). */
+  reset(): void {
+    this.out.count = 0;
+    this.#scratch = this.#scratchStart;
+    this.#workHead = this.#workTail = 0;
+  }
+
+  // --- what can become of a packet
+
+  /** The packet ends here. Its conntrack entry goes with it if it was never confirmed. */
+  drop(why: Reason, node: number, stage: number): void {
+    const p = this.p;
+    this.counters[C_DROPS + why]++;
+    if (p.ct >= 0 && (this.ct.status(p.ct) & IPS_CONFIRMED) === 0) this.ct.discard(p.ct);
+    p.ct = -1;
+    const d = this.decision;
+    if (d !== null) {
+      d.add(node, stage, REASONS[why].verdict === "REJECTED" ? ACT_REJECT : ACT_DROP, RULE_NONE, 0, why);
+      if (d.verdict === 0) {
+        d.verdict = VERDICT_DROPPED;
+        d.outcomeReason = why;
+      }
+    }
+  }
+
+  /**
+   * Sends an ICMP error about the packet from a node (its primary address, or the address that the sender used when
+   * that was translated: nf_nat_icmp_reply_translation at POSTROUTING), then drops the packet.
+   */
+  reject(why: Reason, node: number, stage: number, source: number, type: number, code: number, rest: number): void {
+    this.answer(WORK_NODE_OUT, node, node, source, type, code, rest);
+    this.drop(why, node, stage);
+  }
+
+  /** Makes an ICMP error about the packet, addressed to who sent it, and queues it as work of a kind. */
+  answer(work: number, arg: number, node: number, source: number, type: number, code: number, rest: number): void {
+    const p = this.p;
+    if (!mayAnswer(p)) return;
+    const to = senderOf(p);
+    const pmtu = type === ICMP_UNREACHABLE && code === CODE_FRAGMENTATION_NEEDED;
+    if (!pmtu && !this.limit.allow(node, to, this.now)) {
+      this.counters[C_ICMP_SUPPRESSED]++;
+      return;
+    }
+    const at = this.allocate(ICMP_ERROR_MAX);
+    if (at < 0) return;
+    this.#icmpId = (this.#icmpId + 1) & 0xffff;
+    const length = writeIcmpError(p, at, source, to, type, code, rest, this.#icmpId);
+    this.counters[C_GENERATED]++;
+    const d = this.decision;
+    if (d !== null) d.addWith(node, STAGE_ICMP, ACT_ICMP, RULE_NONE, 0, type, code, source, to);
+    this.queue(work, arg, at, length);
+  }
+
+  /** Hands the packet to a device. */
+  deliver(device: number): void {
+    const p = this.p;
+    const d = this.decision;
+    if (d !== null) {
+      d.add(this.tables.deviceNode[device], STAGE_DEVICE_OUT, ACT_DELIVER, RULE_DEVICE, device, 0);
+      this.#outcome(d, device, p);
+    }
+    this.#push(device, p.off, p.len);
+  }
+
+  /**
+   * Cuts the packet to fit an MTU (or, for a reassembled one, its largest original fragment) and sends the pieces on.
+   * GSO super-packets without DF are segmented first.
+   */
+  cut(node: number, work: "device" | "eni", arg: number, mtu: number): void {
+    const p = this.p;
+    this.#pieceKind = work === "device" ? WORK_DEVICE : WORK_ENI_OUT;
+    this.#pieceArg = arg;
+    const limit = p.fragMax > 0 && p.fragMax < mtu ? p.fragMax : mtu;
+    this.#pieceMtu = limit;
+    this.#pieces = 0;
+    const made = p.gsoType === VNET_GSO_NONE ? fragment(p, limit, p.fragDf === 1, this) : segment(p, this.#segments);
+    if (made === 0) {
+      this.counters[C_SPLIT] += this.#pieces;
+      this.drop(reasonQueueFull, node, STAGE_MTU);
+      return;
+    }
+    this.counters[C_SPLIT] += this.#pieces - 1;
+    const d = this.decision;
+    if (d !== null) {
+      d.addWith(node, STAGE_MTU, ACT_FRAGMENT, RULE_NONE, 0, limit, 0, this.#pieces, 0);
+      if (work === "device") this.#outcome(d, arg, p);
+    }
+  }
+
+  /** Whether the packet has to be cut, must not be (and is too large), or fits: 1, -1, 0. */
+  fits(mtu: number): number {
+    const p = this.p;
+    if (sizeOnWire(p) > mtu) {
+      if ((p.frag & FRAG_DF) !== 0 && p.fragDf === 0) return -1;
+      return p.fragMax > mtu && p.fragDf === 1 ? -1 : 1;
+    }
+    return p.fragMax > 0 && p.len > p.fragMax ? 1 : 0;
+  }
+
+  /** Takes a fragment in; true when the packet is now a whole datagram, parsed, and goes on. */
+  reassemble(node: number): boolean {
+    const p = this.p;
+    const c = this.counters;
+    const at = this.allocate(0xffff);
+    if (at < 0) {
+      this.drop(reasonQueueFull, node, STAGE_REASSEMBLY);
+      return false;
+    }
+    const result = this.reassembly.add(p, node, this.now, at);
+    c[C_QUEUED] = this.reassembly.queued;
+    if (result === FRAG_QUEUED) {
+      this.#release(at);
+      return false;
+    }
+    if (result !== FRAG_COMPLETE) {
+      this.#release(at);
+      c[C_DROPS + this.reassembly.lastReason] += this.reassembly.lastCount - 1;
+      this.drop(this.reassembly.lastReason, node, STAGE_REASSEMBLY);
+      return false;
+    }
+    c[C_MERGED] += this.reassembly.lastCount - 1;
+    const { fragMax, fragDf } = p;
+    if (parsePacket(p, p.off, p.len) !== PARSE_OK) {
+      this.drop(reasonFragmentBad, node, STAGE_REASSEMBLY);
+      return false;
+    }
+    p.fragMax = fragMax;
+    p.fragDf = fragDf;
+    const d = this.decision;
+    if (d !== null)
+      d.addWith(node, STAGE_REASSEMBLY, ACT_REASSEMBLE, RULE_NONE, 0, p.len, fragMax, this.reassembly.lastCount, 0);
+    return true;
+  }
+
+  /** Drops datagrams whose fragments waited too long. */
+  expireFragments(): void {
+    const dropped = this.reassembly.expire(this.now);
+    if (dropped === 0) return;
+    this.counters[C_DROPS + reasonTimeout] += dropped;
+    this.counters[C_QUEUED] = this.reassembly.queued;
+  }
+
+  // --- work queue and scratch space
+
+  queue(kind: number, arg: number, offset: number, length: number): void {
+    if (this.#workTail === WORK_CAPACITY) {
+      this.counters[C_DROPS + reasonQueueFull]++;
+      return;
+    }
+    const i = this.#workTail++;
+    this.#workKind[i] = kind;
+    this.#workArg[i] = arg;
+    this.#workOffset[i] = offset;
+    this.#workLength[i] = length;
+  }
+
+  /** Loads the next piece of work into the packet: its kind, or 0. Its argument is `workArg`. */
+  nextWork(): number {
+    if (this.#workHead === this.#workTail) return 0;
+    const i = this.#workHead++;
+    const p = this.p;
+    this.workArg = this.#workArg[i];
+    // The plane made these bytes: they parse.
+    parsePacket(p, this.#workOffset[i], this.#workLength[i]);
+    return this.#workKind[i];
+  }
+  workArg = 0;
+
+  allocate(length: number): number {
+    const bytes = pieceBytes(length);
+    if (this.#scratch + bytes > this.#scratchEnd) return -1;
+    const at = this.#scratch + HEADROOM;
+    this.#scratch += bytes;
+    return at;
+  }
+
+  #release(at: number): void {
+    this.#scratch = at - HEADROOM;
+  }
+
+  piece(offset: number, length: number): void {
+    this.#pieces++;
+    if (this.#pieceKind === WORK_DEVICE) this.#push(this.#pieceArg, offset, length);
+    else this.queue(this.#pieceKind, this.#pieceArg, offset, length);
+  }
+
+  #fragmentSegment(offset: number, length: number): void {
+    if (length <= this.#pieceMtu) {
+      this.piece(offset, length);
+      return;
+    }
+    const s = this.#segment;
+    parsePacket(s, offset, length);
+    fragment(s, this.#pieceMtu, false, this);
+  }
+
+  #push(device: number, offset: number, length: number): void {
+    if (this.out.count === OUT_CAPACITY) this.counters[C_DROPS + reasonQueueFull]++;
+    else this.out.push(device, offset, length);
+  }
+
+  #outcome(d: Decision, device: number, p: Packet): void {
+    if (d.verdict !== 0) return;
+    d.verdict = VERDICT_DELIVERED;
+    d.receiver = device;
+    d.protocol = p.protocol;
+    d.src = p.src;
+    d.sport = p.sport;
+    d.dst = p.dst;
+    d.dport = p.dport;
+  }
+}
+
+/** Who sent the packet: the source in its bytes, before any translation of this node. */
+export function senderOf(p: Packet): number {
+  return getI32(p.buf, p.off + IP_SRC);
+}
+
+/** Whom the sender addressed, before any translation of this node. */
+export function addressedTo(p: Packet): number {
+  return getI32(p.buf, p.off + IP_DST);
+}
+
+const reasonQueueFull = reason("WORK_QUEUE_FULL");
+const reasonFragmentBad = reason("FRAGMENT_BAD");
+const reasonTimeout = reason("REASSEMBLY_TIMEOUT");

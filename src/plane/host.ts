@@ -1,0 +1,323 @@
+import {
+  CONFIRM_CHAIN,
+  CONFIRM_CLASH,
+  CT_FULL,
+  CT_INVALID,
+  CT_NEW,
+  CT_RELATED,
+  CT_RELATED_REPLY,
+  DIR_ORIGINAL,
+  IPS_CONFIRMED,
+  IPS_DST_NAT,
+  IPS_SRC_NAT,
+} from "./conntrack/info.ts";
+import { addressedTo, type Context } from "./context.ts";
+import {
+  ACT_RESTORE,
+  ACT_ROUTE,
+  ACT_TRACK,
+  RULE_NONE,
+  RULE_ROUTE_RULE,
+  RULE_SERVICE,
+  STAGE_CONFIRM,
+  STAGE_CONNTRACK,
+  STAGE_FILTER,
+  STAGE_MTU,
+  STAGE_ROUTE,
+  STAGE_SERVICE,
+  STAGE_SNAT,
+  STAGE_TTL,
+} from "./decision.ts";
+import { FROM_ENI, FROM_HOST, FROM_POD } from "./from.ts";
+import {
+  CODE_FRAGMENTATION_NEEDED,
+  CODE_NET_UNREACHABLE,
+  CODE_PORT_UNREACHABLE,
+  CODE_TTL_IN_TRANSIT,
+  ICMP_TIME_EXCEEDED,
+  ICMP_UNREACHABLE,
+} from "./icmpError.ts";
+import { isLoopback, MARK_NODEPORT, markOutbound, markPrimary, restoreMark } from "./nat/mark.ts";
+import { rewriteQuoted, writeBack } from "./nat/rewrite.ts";
+import { bindService, FILTER_DROP, FILTER_PASS, filterNew } from "./nat/service.ts";
+import { bindSourceRules } from "./nat/source.ts";
+import { FRAG_ANY, PROTO_ICMP } from "./packet.ts";
+import { type Reason, reason } from "./reasons.ts";
+import type { NodeRow } from "./rows.ts";
+import { SERVICE_MODE_IPTABLES } from "./rows.ts";
+import { NEXT_ENI, NEXT_LOCAL, NEXT_POD } from "./tables.ts";
+
+// Priorities of the VPC CNI's rule list (pkg/networkutils/network.go), which are their numbers in a decision.
+const RULE_LOCAL = 0;
+const RULE_TO_POD = 512;
+const RULE_MARK = 1024;
+const RULE_FROM_POD = 1536;
+const RULE_FROM_ENI = 32_765;
+const RULE_MAIN = 32_766;
+
+const ICMP_REDIRECT = 5;
+/** The packet left the node by no ENI: it was delivered, answered, queued or dropped. */
+export const DONE = -1;
+
+/**
+ * A packet's way through a node, in the order of Linux's hooks as kube-proxy and the VPC CNI use them
+ * (docs/architecture.md, "The packet's way on a node").
+ *
+ * @param from FROM_POD, FROM_ENI or FROM_HOST
+ * @param via device (pod, host) or ENI it came in by
+ * @returns the ENI that it leaves the node by, translated and written back, or DONE
+ */
+export function walkNode(c: Context, node: number, from: number, via: number): number {
+  const p = c.p;
+  const row = c.tables.nodes[node];
+  if (row === null) {
+    c.drop(reasonDeviceGone, node, STAGE_ROUTE);
+    return DONE;
+  }
+  if ((p.frag & FRAG_ANY) !== 0 && !c.reassemble(node)) return DONE;
+
+  // PREROUTING or OUTPUT: conntrack, mangle, destination NAT
+  const info = c.ct.track(p, node, c.now);
+  if (c.decision !== null) c.decision.addWith(node, STAGE_CONNTRACK, ACT_TRACK, RULE_NONE, 0, 0, 0, info, p.ct);
+  if (info === CT_FULL) {
+    c.drop(reasonFull, node, STAGE_CONNTRACK);
+    return DONE;
+  }
+  const related = info === CT_RELATED || info === CT_RELATED_REPLY;
+  const first = info === CT_NEW && (c.ct.status(p.ct) & IPS_CONFIRMED) === 0;
+  if (p.ct >= 0) {
+    if (from === FROM_ENI && via === row.primaryEni) markPrimary(c, node, via);
+    else if (from === FROM_POD) restoreMark(c, node);
+  }
+  let service = -1;
+  if (first) {
+    service = bindService(c, row, from);
+    if (service < 0 && from === FROM_POD) markOutbound(c, row);
+  } else if (p.ct >= 0 && !restoreDestination(c, node, related)) return DONE;
+
+  // Routing decision
+  if (isLoopback(p.dst) && from !== FROM_HOST && !takesLoopback(row, info)) {
+    c.drop(reasonMartian, node, STAGE_ROUTE);
+    return DONE;
+  }
+  const next = route(c, row, from, via);
+  if (next < 0) {
+    c.reject(reasonNoRoute, node, STAGE_ROUTE, errorSource(c, row), ICMP_UNREACHABLE, CODE_NET_UNREACHABLE, 0);
+    return DONE;
+  }
+  const kind = next & 3;
+  const target = next >> 2;
+
+  // FORWARD: TTL, MTU, filter. OUTPUT and INPUT: filter only.
+  const forwarded = kind !== NEXT_LOCAL && from !== FROM_HOST;
+  if (forwarded) {
+    if (p.ttl <= 1) {
+      c.reject(reasonTtl, node, STAGE_TTL, errorSource(c, row), ICMP_TIME_EXCEEDED, CODE_TTL_IN_TRANSIT, 0);
+      return DONE;
+    }
+  }
+  const mtu = kind === NEXT_ENI ? c.tables.eniMtu[target] : kind === NEXT_POD ? c.tables.deviceMtu[target] : 0;
+  const fit = mtu === 0 ? 0 : c.fits(mtu);
+  if (fit < 0) {
+    const source = errorSource(c, row);
+    c.reject(reasonTooBig, node, STAGE_MTU, source, ICMP_UNREACHABLE, CODE_FRAGMENTATION_NEEDED, mtu);
+    return DONE;
+  }
+  if (forwarded) p.ttl--;
+  if (info === CT_INVALID) {
+    // kube-proxy 1.29 and later: KUBE-FORWARD drops INVALID unless conntrack is liberal; nftables mode never does.
+    if (forwarded && row.serviceMode === SERVICE_MODE_IPTABLES && !c.liberal) {
+      c.drop(reasonInvalid, node, STAGE_FILTER);
+      return DONE;
+    }
+  } else if (info === CT_NEW && service < 0 && !filter(c, row, kind, from)) return DONE;
+
+  // POSTROUTING or INPUT: source NAT, confirm
+  if (first) {
+    if (!bindSourceRules(c, row, kind, target)) {
+      c.drop(reasonExhausted, node, STAGE_SNAT);
+      return DONE;
+    }
+    const entry = p.ct;
+    const confirmed = c.ct.confirm(entry, c.now);
+    if (confirmed === CONFIRM_CLASH || confirmed === CONFIRM_CHAIN) {
+      p.ct = -1;
+      c.drop(confirmed === CONFIRM_CHAIN ? reasonChain : reasonInsert, node, STAGE_CONFIRM);
+      return DONE;
+    }
+  } else if (p.ct >= 0) restoreSource(c, node, related);
+  writeBack(p);
+
+  // Out
+  p.ct = -1;
+  p.mark = 0;
+  if (kind === NEXT_ENI) {
+    if (fit === 0) return target;
+    c.cut(node, "eni", target, mtu);
+    return DONE;
+  }
+  const device = kind === NEXT_POD ? target : row.hostDevice;
+  if (fit === 0) c.deliver(device);
+  else c.cut(node, "device", device, mtu);
+  return DONE;
+}
+
+/**
+ * iptables mode sets route_localnet for 127.0.0.1:NodePort, and KUBE-FIREWALL then drops what comes to 127.0.0.0/8 from
+ * elsewhere, except the answers of connections that the node itself began (CVE-2020-8558).
+ */
+function takesLoopback(row: NodeRow, info: number): boolean {
+  return row.serviceMode === SERVICE_MODE_IPTABLES && info !== CT_NEW && info !== CT_INVALID;
+}
+
+/** A packet that the node made (an ICMP error): routed like any local packet; its translation is done already. */
+export function walkGenerated(c: Context, node: number): number {
+  const p = c.p;
+  const row = c.tables.nodes[node];
+  if (row === null) {
+    c.drop(reasonDeviceGone, node, STAGE_ROUTE);
+    return DONE;
+  }
+  const next = route(c, row, FROM_HOST, row.hostDevice);
+  const kind = next & 3;
+  if (next >= 0 && kind === NEXT_ENI) return next >> 2;
+  if (isLoopback(p.dst) || next < 0 || kind === NEXT_LOCAL) c.deliver(row.hostDevice);
+  else c.deliver(next >> 2);
+  return DONE;
+}
+
+/**
+ * The rule list and the tables: what comes next for the packet, as a value of the node's main table, or -1. Main and
+ * local table are one longest-prefix-match table; an ENI's own table has only routes by that ENI, so the ENI stands for it.
+ */
+function route(c: Context, row: NodeRow, from: number, via: number): number {
+  const p = c.p;
+  const t = c.tables;
+  const node = row.id;
+  const main = t.nodeRoutes[node];
+  if (isLoopback(p.dst)) return NEXT_LOCAL;
+  const v = main.lookup(p.dst);
+  if (v < 0) return -1;
+  const kind = v & 3;
+  let rule = RULE_MAIN;
+  let table = 0;
+  let next = v;
+  if (kind === NEXT_LOCAL) rule = RULE_LOCAL;
+  else if (kind === NEXT_POD) rule = RULE_TO_POD;
+  else if ((p.mark & MARK_NODEPORT) !== 0) rule = RULE_MARK;
+  else {
+    const eni = from === FROM_POD ? t.deviceEni[via] : sourceEni(c, node);
+    if (eni >= 0 && eni !== row.primaryEni) {
+      rule = from === FROM_POD || p.src !== t.eniAddress[eni] ? RULE_FROM_POD : RULE_FROM_ENI;
+      table = t.eniDeviceNumber[eni] + 1;
+      next = (eni << 2) | NEXT_ENI;
+    }
+  }
+  const d = c.decision;
+  if (d !== null) {
+    const length = table === 0 ? main.matchLength(p.dst) : 0;
+    const i = d.addWith(node, STAGE_ROUTE, ACT_ROUTE, RULE_ROUTE_RULE, rule, p.dst, length, table, next >> 2);
+    d.e[i] = next & 3;
+    d.f[i] = table === 0 ? main.matchLength(p.dst, length) : -1;
+  }
+  return next;
+}
+
+/** ENI whose table the packet's source selects (rules 1536 and 32765), or -1 for table main. */
+function sourceEni(c: Context, node: number): number {
+  const v = c.tables.nodeRoutes[node].lookup(c.p.src);
+  if (v < 0) return -1;
+  if ((v & 3) === NEXT_POD) return c.tables.deviceEni[v >> 2];
+  return (v & 3) === NEXT_LOCAL ? v >> 2 : -1;
+}
+
+/**
+ * PREROUTING for a known connection: the stored translation of the destination. For an ICMP error that is the address
+ * of the packet it quotes. False if the packet was dropped.
+ */
+function restoreDestination(c: Context, node: number, related: boolean): boolean {
+  const p = c.p;
+  const status = c.ct.status(p.ct);
+  if ((status & (IPS_SRC_NAT | IPS_DST_NAT)) === 0) return true;
+  if (related && p.protocol === PROTO_ICMP && p.dport >> 8 === ICMP_REDIRECT) {
+    c.drop(reasonRedirect, node, STAGE_SERVICE);
+    return false;
+  }
+  const other = 1 - p.ctDir;
+  // In the reply direction the stored source translation is what changes the destination.
+  if ((status & (p.ctDir === DIR_ORIGINAL ? IPS_DST_NAT : IPS_SRC_NAT)) === 0) return true;
+  p.dst = c.ct.src(p.ct, other);
+  if (!related) {
+    if (p.protocol === PROTO_ICMP) p.sport = c.ct.sport(p.ct, other);
+    else p.dport = c.ct.sport(p.ct, other);
+  }
+  traceRestore(c, node, STAGE_SERVICE);
+  return true;
+}
+
+/** POSTROUTING for a known connection: the stored translation of the source, and an ICMP error's quoted packet. */
+function restoreSource(c: Context, node: number, related: boolean): void {
+  const p = c.p;
+  const status = c.ct.status(p.ct);
+  if ((status & (IPS_SRC_NAT | IPS_DST_NAT)) === 0) return;
+  const other = 1 - p.ctDir;
+  if ((status & (p.ctDir === DIR_ORIGINAL ? IPS_SRC_NAT : IPS_DST_NAT)) !== 0) {
+    p.src = c.ct.dst(p.ct, other);
+    if (!related) {
+      if (p.protocol === PROTO_ICMP) p.sport = c.ct.sport(p.ct, other);
+      else p.sport = c.ct.dport(p.ct, other);
+    }
+    traceRestore(c, node, STAGE_SNAT);
+  }
+  if (!related) return;
+  const ct = c.ct;
+  const e = p.ct;
+  rewriteQuoted(p, ct.src(e, other), ct.dst(e, other), ct.sport(e, other), ct.dport(e, other));
+}
+
+function traceRestore(c: Context, node: number, stage: number): void {
+  const d = c.decision;
+  if (d === null) return;
+  const p = c.p;
+  const service = c.ct.service(p.ct);
+  const kind = service >= 0 ? RULE_SERVICE : RULE_NONE;
+  const i = d.addWith(node, stage, ACT_RESTORE, kind, service, p.src, p.sport, p.dst, p.dport);
+  d.e[i] = c.ct.endpoint(p.ct);
+}
+
+/** kube-proxy's filter chains for a NEW packet that no service translated. False if it was refused. */
+function filter(c: Context, row: NodeRow, kind: number, from: number): boolean {
+  const verdict = filterNew(c, row, kind === NEXT_LOCAL, from);
+  if (verdict === FILTER_PASS) return true;
+  if (verdict === FILTER_DROP) c.drop(reasonUnknownAddress, row.id, STAGE_FILTER);
+  else {
+    const source = errorSource(c, row);
+    const why: Reason = verdict;
+    c.reject(why, row.id, STAGE_FILTER, source, ICMP_UNREACHABLE, CODE_PORT_UNREACHABLE, 0);
+  }
+  return false;
+}
+
+/**
+ * Source of an ICMP error about the packet: the node's primary address (a pod's veth has none of its own), or, once the
+ * destination was translated, the address that the sender used: the error takes the connection's translation.
+ */
+function errorSource(c: Context, row: NodeRow): number {
+  const p = c.p;
+  if (p.ct < 0) return row.primaryAddress;
+  const bit = p.ctDir === DIR_ORIGINAL ? IPS_DST_NAT : IPS_SRC_NAT;
+  return (c.ct.status(p.ct) & bit) !== 0 ? addressedTo(p) : row.primaryAddress;
+}
+
+const reasonDeviceGone = reason("DEVICE_GONE");
+const reasonFull = reason("CONNTRACK_FULL");
+const reasonMartian = reason("MARTIAN_LOOPBACK");
+const reasonNoRoute = reason("NO_ROUTE");
+const reasonTtl = reason("TTL_EXCEEDED");
+const reasonTooBig = reason("FRAGMENTATION_NEEDED");
+const reasonInvalid = reason("INVALID_STATE");
+const reasonUnknownAddress = reason("SERVICE_ADDRESS_UNKNOWN");
+const reasonExhausted = reason("NAT_PORTS_EXHAUSTED");
+const reasonInsert = reason("CONNTRACK_INSERT_FAILED");
+const reasonChain = reason("CONNTRACK_CHAIN_TOO_LONG");
+const reasonRedirect = reason("NAT_REDIRECT");

@@ -1,0 +1,71 @@
+import { IPS_SRC_NAT } from "../conntrack/info.ts";
+import type { Context } from "../context.ts";
+import { C_NAT_COLLISION, C_NAT_EXHAUSTED, C_NAT_NULL, C_NAT_SNAT } from "../counters.ts";
+import {
+  ACT_NONE,
+  ACT_SNAT,
+  NAT_RULE_AWS_SNAT,
+  NAT_RULE_EXCLUDED_CIDR,
+  NAT_RULE_EXTERNAL_SNAT,
+  NAT_RULE_KUBE_MASQUERADE,
+  NAT_RULE_LOCAL,
+  NAT_RULE_NULL,
+  NAT_RULE_VPC_CIDR,
+  RULE_NAT,
+  STAGE_SNAT,
+} from "../decision.ts";
+import { LPM_MISS } from "../lpm/lpm.ts";
+import { type NodeRow, SNAT_EXTERNAL, SNAT_NONE, SNAT_PRNG } from "../rows.ts";
+import { EXEMPT_EXCLUDED, NEXT_ENI, NEXT_LOCAL } from "../tables.ts";
+import { MARK_MASQUERADE } from "./mark.ts";
+import { BIND_EXHAUSTED, bindSource, setReplyTuple } from "./ports.ts";
+
+/**
+ * Source NAT of a connection's first packet, at POSTROUTING (or INPUT, where no rule stands): kube-proxy's masquerade
+ * first, then the VPC CNI's SNAT, else a null binding, which keeps address and port but still has to be unique.
+ *
+ * @param kind NEXT_* of the routing decision, and its target
+ * @returns false when no port was free
+ */
+export function bindSourceRules(c: Context, row: NodeRow, kind: number, target: number): boolean {
+  const p = c.p;
+  let rule = NAT_RULE_NULL;
+  let address = p.src;
+  let mode = SNAT_NONE;
+  if (kind === NEXT_LOCAL) rule = NAT_RULE_LOCAL;
+  else if ((p.mark & MARK_MASQUERADE) !== 0) {
+    // `MASQUERADE --random-fully`: the primary address of the egress interface; a pod's veth borrows the node's.
+    p.mark ^= MARK_MASQUERADE;
+    rule = NAT_RULE_KUBE_MASQUERADE;
+    address = kind === NEXT_ENI ? c.tables.eniAddress[target] : row.primaryAddress;
+    mode = SNAT_PRNG;
+  } else if (row.snatMode === SNAT_EXTERNAL) rule = NAT_RULE_EXTERNAL_SNAT;
+  else {
+    const exempt = c.tables.exempt[row.vpc].lookup(p.dst);
+    if (exempt === LPM_MISS) {
+      rule = NAT_RULE_AWS_SNAT;
+      address = row.primaryAddress;
+      mode = row.snatMode;
+    } else rule = exempt === EXEMPT_EXCLUDED ? NAT_RULE_EXCLUDED_CIDR : NAT_RULE_VPC_CIDR;
+  }
+  const port = bindSource(c.ct, c.random, p, row.id, address, mode);
+  if (port === BIND_EXHAUSTED) {
+    c.counters[C_NAT_EXHAUSTED]++;
+    return false;
+  }
+  const d = c.decision;
+  if (port === p.sport && address === p.src) {
+    // A null binding leaves the reply tuple as the destination's binding left it.
+    c.counters[C_NAT_NULL]++;
+    if (d !== null) d.add(row.id, STAGE_SNAT, ACT_NONE, RULE_NAT, rule, 0);
+    return true;
+  }
+  if (mode === SNAT_NONE && port !== p.sport) c.counters[C_NAT_COLLISION]++;
+  c.counters[C_NAT_SNAT]++;
+  if (d !== null) d.addWith(row.id, STAGE_SNAT, ACT_SNAT, RULE_NAT, rule, p.src, p.sport, address, port);
+  setReplyTuple(c.ct, p, address, port);
+  c.ct.setStatus(p.ct, IPS_SRC_NAT);
+  p.src = address;
+  p.sport = port;
+  return true;
+}

@@ -1,0 +1,232 @@
+import { Context, type ContextOptions, WORK_ENI_IN, WORK_ENI_OUT, WORK_NODE_OUT } from "./context.ts";
+import {
+  C_BATCH_PACKETS,
+  C_BATCHES,
+  C_CT_ENTRIES,
+  C_DEVICES,
+  C_DROPS,
+  C_GENERATION,
+  C_READ,
+  C_ROUTES,
+  C_WRITTEN,
+  D_RX_BYTES,
+  D_RX_PACKETS,
+  D_TX_BYTES,
+  D_TX_PACKETS,
+  DEVICE_COUNTERS,
+} from "./counters.ts";
+import { ACT_ACCEPT, type Decision, RULE_DEVICE, STAGE_DEVICE_IN, STAGE_ENI_IN } from "./decision.ts";
+import { enter, walkFabric, walkFromOutside } from "./fabric.ts";
+import { FROM_ENI, FROM_HOST, FROM_POD } from "./from.ts";
+import { DONE, walkGenerated, walkNode } from "./host.ts";
+import { isLoopback } from "./nat/mark.ts";
+import {
+  PARSE_ADDRESS,
+  PARSE_CHECKSUM,
+  PARSE_IHL,
+  PARSE_IPV6,
+  PARSE_L4_BAD,
+  PARSE_L4_SHORT,
+  PARSE_LENGTH,
+  PARSE_OK,
+  PARSE_OPTIONS,
+  PARSE_SHORT,
+  PARSE_VERSION,
+  PARSE_VNET,
+} from "./packet.ts";
+import { type Reason, reason } from "./reasons.ts";
+import { DEVICE_NODE, DEVICE_POD, type Patch } from "./rows.ts";
+import { NEXT_LOCAL } from "./tables.ts";
+import { HEADROOM, SLOT_SIZE } from "./vector.ts";
+import { parsePacket } from "./wire/parse.ts";
+
+/** Nodes and VPCs that one packet may pass; a packet that goes in circles with its checks off ends here. */
+const MAX_HOPS = 8;
+/** Conntrack entries that one call of {@link Plane.tick} expires at most, so that a batch is never held up. */
+const EXPIRE_BUDGET = 256;
+/** Longest time between two ticks, in milliseconds. */
+const MAX_WAIT_MS = 60_000;
+
+/**
+ * The data plane: a packet comes in at a device, and what becomes of it lies in `context.out` afterwards. No I/O, no
+ * clock, no randomness of its own: the owner reads devices, sets `now`, writes `out` and reports with {@link written}.
+ */
+export class Plane {
+  readonly context: Context;
+
+  constructor(options: ContextOptions) {
+    this.context = new Context(options);
+  }
+
+  /** Arena and slots for the owner's read batches: packet k lies in slot k. */
+  slotOffset(slot: number): number {
+    return slot * SLOT_SIZE + HEADROOM;
+  }
+
+  /** Applies a patch. Established flows live on: conntrack holds their translation. */
+  apply(patch: Patch): void {
+    const c = this.context;
+    c.tables.apply(patch);
+    for (const row of patch.put) if (row.t === "node") c.ct.setZoneLimit(row.id, row.conntrackLimit);
+    for (const row of patch.gone) if (row.t === "node") c.ct.flushZone(row.id);
+    c.counters[C_ROUTES] = c.tables.routeCount();
+    c.counters[C_GENERATION] = c.tables.generation;
+  }
+
+  /** Timers: call once a batch, with the batch's time. */
+  tick(now: number): void {
+    const c = this.context;
+    c.now = now;
+    c.ct.expire(now, EXPIRE_BUDGET);
+    c.expireFragments();
+    c.counters[C_CT_ENTRIES] = c.ct.total;
+  }
+
+  /** Milliseconds until {@link tick} has something to do. */
+  nextTick(now: number): number {
+    const c = this.context;
+    const fragments = c.reassembly.nextExpiry(now);
+    const conntrack = c.ct.nextExpiry(now);
+    return Math.min(MAX_WAIT_MS, conntrack, fragments < 0 ? MAX_WAIT_MS : fragments);
+  }
+
+  /** Counts a read batch; {@link process} counts its packets. */
+  countBatch(packets: number): void {
+    const counters = this.context.counters;
+    counters[C_BATCHES]++;
+    counters[C_BATCH_PACKETS] += packets;
+  }
+
+  /** Walks one packet: `length` bytes from the IP header at arena offset `offset`, read from `device`. */
+  process(device: number, offset: number, length: number): void {
+    const c = this.context;
+    const counters = c.counters;
+    counters[C_READ]++;
+    const dc = C_DEVICES + device * DEVICE_COUNTERS;
+    counters[dc + D_RX_PACKETS]++;
+    counters[dc + D_RX_BYTES] += length;
+    c.p.ingress = device;
+    const d = c.decision;
+    if (d !== null) d.add(c.tables.deviceNode[device] ?? -1, STAGE_DEVICE_IN, ACT_ACCEPT, RULE_DEVICE, device, 0);
+    const parsed = parsePacket(c.p, offset, length);
+    if (parsed !== PARSE_OK) {
+      c.p.ct = -1;
+      c.drop(PARSE_REASONS[parsed], c.tables.deviceNode[device] ?? -1, STAGE_DEVICE_IN);
+      return;
+    }
+    this.#enterDevice(device);
+    let work = c.nextWork();
+    while (work !== 0) {
+      const arg = c.workArg;
+      if (work === WORK_NODE_OUT) this.#follow(walkGenerated(c, arg));
+      else if (work === WORK_ENI_OUT) this.#follow(arg);
+      else if (work === WORK_ENI_IN) this.#arrive(enter(c, arg), 0);
+      work = c.nextWork();
+    }
+  }
+
+  /**
+   * What would become of a packet, without anything changing: conntrack, generators and counters are as before, so that
+   * the draw it sees is the next packet's draw. Fills the decision; outputs are discarded.
+   */
+  whatIf(device: number, offset: number, length: number, decision: Decision): void {
+    const c = this.context;
+    const counters = c.counters.slice();
+    const random = new Int32Array(4);
+    c.random.save(random);
+    c.ct.beginTrial();
+    decision.clear();
+    c.decision = decision;
+    try {
+      this.process(device, offset, length);
+    } finally {
+      c.decision = null;
+      c.ct.rollback();
+      c.random.restore(random);
+      c.reset();
+      // Conntrack restores its own statistics, which lie in the same array.
+      c.counters.set(counters);
+    }
+  }
+
+  /** The owner wrote packets [0, count) of `context.out`: counts them by their status, and forgets them. */
+  written(): void {
+    const c = this.context;
+    const out = c.out;
+    const counters = c.counters;
+    for (let i = 0; i < out.count; i++) {
+      if (out.status[i] >= 0) {
+        const dc = C_DEVICES + out.device[i] * DEVICE_COUNTERS;
+        counters[C_WRITTEN]++;
+        counters[dc + D_TX_PACKETS]++;
+        counters[dc + D_TX_BYTES] += out.length[i];
+      } else counters[C_DROPS + reasonWriteFailed]++;
+    }
+    c.reset();
+  }
+
+  #enterDevice(device: number): void {
+    const c = this.context;
+    const p = c.p;
+    const t = c.tables;
+    const kind = t.deviceKind[device] ?? -1;
+    if (p.dst >>> 28 >= 14) {
+      c.drop(reasonNotUnicast, t.deviceNode[device] ?? -1, STAGE_DEVICE_IN);
+      return;
+    }
+    if (kind === DEVICE_POD) {
+      const node = t.deviceNode[device];
+      if (p.src !== t.deviceAddress[device]) c.drop(reasonSource, node, STAGE_DEVICE_IN);
+      else this.#follow(walkNode(c, node, FROM_POD, device));
+    } else if (kind === DEVICE_NODE) {
+      const node = t.deviceNode[device];
+      const source = t.nodeRoutes[node].lookup(p.src);
+      if (!isLoopback(p.src) && (source < 0 || (source & 3) !== NEXT_LOCAL))
+        c.drop(reasonSource, node, STAGE_DEVICE_IN);
+      else this.#follow(walkNode(c, node, FROM_HOST, device));
+    } else if (kind > 0) {
+      if (p.src !== t.deviceAddress[device]) c.drop(reasonSource, -1, STAGE_DEVICE_IN);
+      else if (t.deviceEni[device] >= 0) this.#follow(t.deviceEni[device]);
+      else this.#arrive(walkFromOutside(c, device), 0);
+    } else c.drop(reasonDeviceGone, -1, STAGE_DEVICE_IN);
+  }
+
+  /** From the ENI that a packet leaves by, through the VPC and the nodes it reaches, until it is done. */
+  #follow(eni: number): void {
+    if (eni !== DONE) this.#arrive(walkFabric(this.context, eni), 1);
+  }
+
+  #arrive(eni: number, hops: number): void {
+    const c = this.context;
+    let at = eni;
+    let hop = hops;
+    while (at !== DONE) {
+      if (++hop > MAX_HOPS) {
+        c.drop(reasonLoop, c.tables.eniNode[at], STAGE_ENI_IN);
+        return;
+      }
+      const out = walkNode(c, c.tables.eniNode[at], FROM_ENI, at);
+      at = out === DONE ? DONE : walkFabric(c, out);
+    }
+  }
+}
+
+const PARSE_REASONS: Reason[] = [];
+PARSE_REASONS[PARSE_OK] = reason("NONE");
+PARSE_REASONS[PARSE_SHORT] = reason("PACKET_TOO_SHORT");
+PARSE_REASONS[PARSE_IPV6] = reason("IPV6_NOT_SUPPORTED");
+PARSE_REASONS[PARSE_VERSION] = reason("IP_VERSION_BAD");
+PARSE_REASONS[PARSE_IHL] = reason("IP_HEADER_LENGTH_BAD");
+PARSE_REASONS[PARSE_LENGTH] = reason("IP_TOTAL_LENGTH_BAD");
+PARSE_REASONS[PARSE_CHECKSUM] = reason("IP_CHECKSUM_BAD");
+PARSE_REASONS[PARSE_OPTIONS] = reason("IP_OPTIONS_BAD");
+PARSE_REASONS[PARSE_VNET] = reason("VNET_HEADER_BAD");
+PARSE_REASONS[PARSE_L4_SHORT] = reason("L4_HEADER_SHORT");
+PARSE_REASONS[PARSE_L4_BAD] = reason("L4_HEADER_SHORT");
+PARSE_REASONS[PARSE_ADDRESS] = reason("ADDRESS_BAD");
+
+const reasonNotUnicast = reason("NOT_UNICAST");
+const reasonSource = reason("SOURCE_NOT_OWN");
+const reasonDeviceGone = reason("DEVICE_GONE");
+const reasonWriteFailed = reason("DEVICE_WRITE_FAILED");
+const reasonLoop = reason("FABRIC_LOOP");

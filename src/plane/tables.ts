@@ -1,0 +1,293 @@
+import { Lpm } from "./lpm/lpm.ts";
+import {
+  DEVICE_POD,
+  type DeviceRow,
+  type EniRow,
+  type NodeRow,
+  type Patch,
+  type Row,
+  type SubnetRow,
+  type VpcRouteRow,
+} from "./rows.ts";
+import { ServiceTable } from "./services.ts";
+
+/** What a node's main table says of an address; the low two bits of a value, the index is above. */
+export const NEXT_POD = 0;
+export const NEXT_LOCAL = 1;
+/** By way of an ENI: the default route, by the primary ENI. */
+export const NEXT_ENI = 2;
+/** Values of the SNAT exemption table. */
+export const EXEMPT_VPC = 0;
+export const EXEMPT_EXCLUDED = 1;
+
+/** Small tables: a node has tens of routes. */
+const NODE_DIRECT_BITS = 8;
+/** Tables of a whole VPC: thousands of prefixes, few of them near each other. */
+const VPC_DIRECT_BITS = 14;
+/** Most ENIs of a node: the largest instance types have 15 on a card. */
+const MAX_DEVICE_NUMBERS = 64;
+
+const grow = (a: Int32Array<ArrayBuffer>, size: number): Int32Array<ArrayBuffer> => {
+  if (a.length >= size) return a;
+  const b = new Int32Array(Math.max(size, a.length * 2, 16)).fill(-1);
+  b.set(a);
+  return b;
+};
+
+/**
+ * The tables that the plane forwards by: structs of arrays, filled from rows (rows.ts) and changed by patches between
+ * two batches. Read-only for the forwarding code.
+ */
+export class Tables {
+  generation = 0;
+
+  deviceKind = new Int32Array(0);
+  deviceNode = new Int32Array(0);
+  deviceEni = new Int32Array(0);
+  deviceAddress = new Int32Array(0);
+  deviceMtu = new Int32Array(0);
+  /** Network that a host outside the VPC belongs to, and the VPC whose gateway it reaches; -1 for other devices. */
+  deviceNetwork = new Int32Array(0);
+  deviceVpc = new Int32Array(0);
+
+  eniNode = new Int32Array(0);
+  eniDeviceNumber = new Int32Array(0);
+  eniSubnet = new Int32Array(0);
+  eniVpc = new Int32Array(0);
+  eniAddress = new Int32Array(0);
+  eniMtu = new Int32Array(0);
+  eniPublic = new Int32Array(0);
+  eniCheck = new Int32Array(0);
+  eniHostDevice = new Int32Array(0);
+
+  subnetRouteTable = new Int32Array(0);
+  subnetRouter = new Int32Array(0);
+
+  readonly nodes: (NodeRow | null)[] = [];
+  /** Main table and local table of each node in one: pods, the node's own addresses, default by the primary ENI. */
+  readonly nodeRoutes: Lpm[] = [];
+  /** ENI of a node by device number; -1 where there is none. */
+  readonly nodeEnis: Int32Array[] = [];
+
+  /** The VPC's mapping service: address or prefix to ENI. */
+  readonly mapping: Lpm[] = [];
+  /** Destinations that a VPC's nodes do not source-translate. */
+  readonly exempt: Lpm[] = [];
+  /** Public addresses of a VPC's internet gateway, to ENI. */
+  readonly publicAddresses: Lpm[] = [];
+  /** VPC route tables; value = target | argument << 3. */
+  readonly routeTables: Lpm[] = [];
+  /** Hosts beyond a gateway, by network: address to device. */
+  readonly outside: Lpm[] = [];
+
+  readonly services = new ServiceTable();
+
+  /** Applies a patch as a whole; rows that go are taken out before rows that come. */
+  apply(patch: Patch): void {
+    for (const row of patch.gone) this.#remove(row);
+    for (const row of patch.put) this.#put(row);
+    this.generation++;
+  }
+
+  /** Routes in all longest-prefix-match tables. */
+  routeCount(): number {
+    let n = 0;
+    for (const list of [
+      this.nodeRoutes,
+      this.mapping,
+      this.exempt,
+      this.publicAddresses,
+      this.routeTables,
+      this.outside,
+    ])
+      for (const t of list) n += t.size;
+    return n;
+  }
+
+  #put(row: Row): void {
+    switch (row.t) {
+      case "device":
+        this.#putDevice(row);
+        break;
+      case "node":
+        this.#putNode(row);
+        break;
+      case "eni":
+        this.#putEni(row);
+        break;
+      case "eniAddress":
+        lpmAt(this.mapping, row.vpc, VPC_DIRECT_BITS).insert(row.prefix, row.length, row.eni);
+        break;
+      case "subnet":
+        this.#putSubnet(row);
+        break;
+      case "vpcRoute":
+        this.#putVpcRoute(row);
+        break;
+      case "snatExempt":
+        lpmAt(this.exempt, row.vpc, NODE_DIRECT_BITS).insert(
+          row.prefix,
+          row.length,
+          row.excluded ? EXEMPT_EXCLUDED : EXEMPT_VPC,
+        );
+        break;
+      case "outside":
+        lpmAt(this.outside, row.network, NODE_DIRECT_BITS).insert(row.address, 32, row.device);
+        this.deviceNetwork = grow(this.deviceNetwork, row.device + 1);
+        this.deviceVpc = grow(this.deviceVpc, row.device + 1);
+        this.deviceNetwork[row.device] = row.network;
+        this.deviceVpc[row.device] = row.vpc;
+        break;
+      case "service":
+        this.services.put(row);
+        break;
+    }
+  }
+
+  #remove(row: Row): void {
+    switch (row.t) {
+      case "device":
+        this.#removeDevice(row.id);
+        break;
+      case "node":
+        this.nodes[row.id] = null;
+        break;
+      case "eni":
+        this.#removeEni(row.id);
+        break;
+      case "eniAddress":
+        deleteIf(this.mapping[row.vpc], row.prefix, row.length, row.eni);
+        break;
+      case "subnet":
+        this.subnetRouteTable[row.id] = -1;
+        break;
+      case "vpcRoute":
+        this.routeTables[row.routeTable]?.delete(row.prefix, row.length);
+        break;
+      case "snatExempt":
+        this.exempt[row.vpc]?.delete(row.prefix, row.length);
+        break;
+      case "outside":
+        deleteIf(this.outside[row.network], row.address, 32, row.device);
+        break;
+      case "service":
+        this.services.remove(row.id);
+        break;
+    }
+  }
+
+  #putDevice(row: DeviceRow): void {
+    const size = row.id + 1;
+    this.deviceKind = grow(this.deviceKind, size);
+    this.deviceNode = grow(this.deviceNode, size);
+    this.deviceEni = grow(this.deviceEni, size);
+    this.deviceAddress = grow(this.deviceAddress, size);
+    this.deviceMtu = grow(this.deviceMtu, size);
+    this.deviceNetwork = grow(this.deviceNetwork, size);
+    this.deviceVpc = grow(this.deviceVpc, size);
+    if (this.deviceKind[row.id] > 0) this.#removeDevice(row.id);
+    this.deviceKind[row.id] = row.kind;
+    this.deviceNode[row.id] = row.node;
+    this.deviceEni[row.id] = row.eni;
+    this.deviceAddress[row.id] = row.address;
+    this.deviceMtu[row.id] = row.mtu;
+    if (row.kind === DEVICE_POD) this.#routes(row.node).insert(row.address, 32, (row.id << 2) | NEXT_POD);
+  }
+
+  #removeDevice(id: number): void {
+    if (this.deviceKind[id] === DEVICE_POD)
+      deleteIf(this.nodeRoutes[this.deviceNode[id]], this.deviceAddress[id], 32, (id << 2) | NEXT_POD);
+    this.deviceKind[id] = -1;
+  }
+
+  #putNode(row: NodeRow): void {
+    while (this.nodes.length <= row.id) this.nodes.push(null);
+    this.nodes[row.id] = row;
+    this.#routes(row.id).insert(0, 0, (row.primaryEni << 2) | NEXT_ENI);
+  }
+
+  #putEni(row: EniRow): void {
+    const size = row.id + 1;
+    this.eniNode = grow(this.eniNode, size);
+    this.eniDeviceNumber = grow(this.eniDeviceNumber, size);
+    this.eniSubnet = grow(this.eniSubnet, size);
+    this.eniVpc = grow(this.eniVpc, size);
+    this.eniAddress = grow(this.eniAddress, size);
+    this.eniMtu = grow(this.eniMtu, size);
+    this.eniPublic = grow(this.eniPublic, size);
+    this.eniCheck = grow(this.eniCheck, size);
+    this.eniHostDevice = grow(this.eniHostDevice, size);
+    if (this.eniMtu[row.id] > 0) this.#removeEni(row.id);
+    this.eniNode[row.id] = row.node;
+    this.eniDeviceNumber[row.id] = row.deviceNumber;
+    this.eniSubnet[row.id] = row.subnet;
+    this.eniVpc[row.id] = row.vpc;
+    this.eniAddress[row.id] = row.address;
+    this.eniMtu[row.id] = row.mtu;
+    this.eniPublic[row.id] = row.publicAddress;
+    this.eniCheck[row.id] = row.sourceDestCheck ? 1 : 0;
+    this.eniHostDevice[row.id] = row.hostDevice;
+    lpmAt(this.mapping, row.vpc, VPC_DIRECT_BITS).insert(row.address, 32, row.id);
+    if (row.publicAddress !== 0)
+      lpmAt(this.publicAddresses, row.vpc, NODE_DIRECT_BITS).insert(row.publicAddress, 32, row.id);
+    if (row.node >= 0) {
+      this.#routes(row.node).insert(row.address, 32, (row.id << 2) | NEXT_LOCAL);
+      this.nodeEnis[row.node][row.deviceNumber] = row.id;
+    }
+  }
+
+  #removeEni(id: number): void {
+    const vpc = this.eniVpc[id];
+    deleteIf(this.mapping[vpc], this.eniAddress[id], 32, id);
+    if (this.eniPublic[id] !== 0) deleteIf(this.publicAddresses[vpc], this.eniPublic[id], 32, id);
+    const node = this.eniNode[id];
+    if (node >= 0) {
+      deleteIf(this.nodeRoutes[node], this.eniAddress[id], 32, (id << 2) | NEXT_LOCAL);
+      const number = this.eniDeviceNumber[id];
+      if (this.nodeEnis[node][number] === id) this.nodeEnis[node][number] = -1;
+    }
+    this.eniMtu[id] = -1;
+  }
+
+  #putSubnet(row: SubnetRow): void {
+    this.subnetRouteTable = grow(this.subnetRouteTable, row.id + 1);
+    this.subnetRouter = grow(this.subnetRouter, row.id + 1);
+    this.subnetRouteTable[row.id] = row.routeTable;
+    this.subnetRouter[row.id] = (row.prefix + 1) | 0;
+    lpmAt(this.mapping, row.vpc, VPC_DIRECT_BITS);
+    lpmAt(this.publicAddresses, row.vpc, NODE_DIRECT_BITS);
+    lpmAt(this.exempt, row.vpc, NODE_DIRECT_BITS);
+    lpmAt(this.routeTables, row.routeTable, NODE_DIRECT_BITS);
+  }
+
+  #putVpcRoute(row: VpcRouteRow): void {
+    lpmAt(this.routeTables, row.routeTable, NODE_DIRECT_BITS).insert(
+      row.prefix,
+      row.length,
+      row.target | (row.arg << TARGET_BITS),
+    );
+    // A network without a host still has a table, so that the lookup needs no check.
+    lpmAt(this.outside, row.arg, NODE_DIRECT_BITS);
+  }
+
+  #routes(node: number): Lpm {
+    const lpm = lpmAt(this.nodeRoutes, node, NODE_DIRECT_BITS);
+    while (this.nodeEnis.length <= node) this.nodeEnis.push(new Int32Array(MAX_DEVICE_NUMBERS).fill(-1));
+    return lpm;
+  }
+}
+
+/** Bits of a route table's value that hold the target; the argument is above. */
+export const TARGET_BITS = 3;
+export const TARGET_MASK = 7;
+
+/** The table at an index, made with all before it where they are missing. */
+function lpmAt(list: Lpm[], index: number, directBits: number): Lpm {
+  while (list.length <= index) list.push(new Lpm({ directBits }));
+  return list[index];
+}
+
+/** Removes a route only while it still points where the leaving row pointed: its address may belong to another now. */
+function deleteIf(lpm: Lpm | undefined, prefix: number, length: number, value: number): void {
+  if (lpm !== undefined && lpm.get(prefix, length) === value) lpm.delete(prefix, length);
+}
