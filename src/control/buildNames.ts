@@ -1,9 +1,9 @@
 import { formatAddress } from "../plane/wire/address.ts";
 import type { ClusterState } from "./clusterState.ts";
-import { PROTOCOLS } from "./protocols.ts";
 import { eniName, hostEniName, hostName, nodeName } from "./entityNames.ts";
 import type { Ids } from "./ids.ts";
 import { Names } from "./names.ts";
+import { PROTOCOLS } from "./protocols.ts";
 import type { MachineEntry, ServiceEntry } from "./resolve.ts";
 
 interface Machines {

@@ -28,9 +28,9 @@ export class Cluster {
   #state: State;
   readonly #ids = new Ids();
   readonly #notReady = new Set<string>();
-  /** What is current is computed once; null: something changed since. */
-  #view: ClusterState | null = null;
-  #snapshot: Snapshot | null = null;
+  /** Both follow every change at once: indices depend on the changes alone, never on who looked in between. */
+  #view: ClusterState;
+  #snapshot: Snapshot;
 
   /**
    * @param objects one Lab, and whatever else a lab's files have.
@@ -41,6 +41,8 @@ export class Cluster {
     if (lab === undefined) throw new Error(`a lab has one document of kind Lab (${LAB_API_VERSION}), got none; add it`);
     checkRepeats(objects);
     this.#state = withObjects(labState(lab), byKey(objects));
+    this.#view = clusterState(this.#state, this.#notReady);
+    this.#snapshot = compile(this.#view, this.#ids);
   }
 
   get lab(): Lab {
@@ -77,9 +79,7 @@ export class Cluster {
   remove(names: readonly string[]): Change {
     const left = new Map(this.#state.objects);
     const removed: string[] = [];
-    for (const name of names)
-      for (const key of this.#named(name))
-        if (left.delete(key)) removed.push(key);
+    for (const name of names) for (const key of this.#named(name)) if (left.delete(key)) removed.push(key);
     this.#become(withObjects(this.#state, left));
     return { created: [], changed: [], unchanged: [], removed };
   }
@@ -94,20 +94,17 @@ export class Cluster {
     if (!this.#state.placements.has(pod) || ready === !this.#notReady.has(pod)) return false;
     if (ready) this.#notReady.delete(pod);
     else this.#notReady.add(pod);
-    this.#view = null;
-    this.#snapshot = null;
+    this.#become(this.#state);
     return true;
   }
 
   /** What the plane is to forward by now; the same object until something changes. */
   snapshot(): Snapshot {
-    this.#snapshot ??= compile(this.state(), this.#ids);
     return this.#snapshot;
   }
 
   /** What the views (views.ts) read. */
   state(): ClusterState {
-    this.#view ??= clusterState(this.#state, this.#notReady);
     return this.#view;
   }
 
@@ -124,8 +121,8 @@ export class Cluster {
   #become(state: State): void {
     this.#state = state;
     for (const pod of this.#notReady) if (!state.placements.has(pod)) this.#notReady.delete(pod);
-    this.#view = null;
-    this.#snapshot = null;
+    this.#view = clusterState(state, this.#notReady);
+    this.#snapshot = compile(this.#view, this.#ids);
   }
 
   /** Keys of the objects that a name stands for. */

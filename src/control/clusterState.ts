@@ -8,7 +8,7 @@ import { type CniSettings, cniSettings } from "./objects/cniEnv.ts";
 import { objectKey } from "./objects/kinds.ts";
 import type { Lab, LabHost, LabNode } from "./objects/lab.ts";
 import type { Service, ServicePort } from "./objects/service.ts";
-import { servicesOf, slicesIn, type State } from "./state.ts";
+import { type State, servicesOf, slicesIn } from "./state.ts";
 import type { Eni } from "./vpc/eni.ts";
 import type { VpcModel } from "./vpc/model.ts";
 
@@ -74,7 +74,11 @@ export function clusterState(state: State, notReady: ReadonlySet<string>): Clust
     const place = placements.get(desired.key);
     if (place !== undefined) pods.push({ desired, place, ready: !notReady.has(desired.key) });
   }
-  const addressed: AddressedPod[] = pods.map(({ desired, place, ready }) => ({ desired, ready, address: place.address }));
+  const addressed: AddressedPod[] = pods.map(({ desired, place, ready }) => ({
+    desired,
+    ready,
+    address: place.address,
+  }));
   const slices = slicesIn(state.objects);
   return {
     lab,

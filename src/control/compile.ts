@@ -10,11 +10,11 @@ import {
   SNAT_NONE,
   SNAT_PRNG,
 } from "../plane/rows.ts";
+import { buildNames } from "./buildNames.ts";
 import type { ClusterState, NodeState } from "./clusterState.ts";
 import { hostRows, VPC_ID, vpcRows } from "./compileVpc.ts";
 import { eniName, nodeName } from "./entityNames.ts";
 import type { Ids } from "./ids.ts";
-import { buildNames } from "./buildNames.ts";
 import type { Names } from "./names.ts";
 import { PROTOCOLS } from "./protocols.ts";
 import { rowKey } from "./rowKey.ts";
@@ -22,7 +22,7 @@ import { toCidr } from "./vpc/cidr.ts";
 
 /** What the plane forwards by, and the names of its indices. */
 export interface Snapshot {
-  /** Rows by their identity, in an order in which every row comes after those it points to. */
+  /** Rows by their identity (rowKey.ts): the VPC, nodes with their ENIs, hosts, pods, services. */
   readonly rows: ReadonlyMap<string, Row>;
   readonly names: Names;
 }

@@ -9,8 +9,8 @@ import {
 import type { ClusterState, HostState } from "./clusterState.ts";
 import { hostEniName, hostName } from "./entityNames.ts";
 import type { Ids } from "./ids.ts";
-import type { RouteTarget } from "./vpc/routes.ts";
 import { toCidr } from "./vpc/cidr.ts";
+import type { RouteTarget } from "./vpc/routes.ts";
 
 /** Index of the lab's one VPC. */
 export const VPC_ID = 0;

@@ -1,5 +1,5 @@
-import { OnDemandAllocator } from "./ipam/onDemand.ts";
 import type { NodeLimits } from "./ipam/allocator.ts";
+import { OnDemandAllocator } from "./ipam/onDemand.ts";
 import { schedulerNode } from "./kube/nodeLabels.ts";
 import { cniSettings } from "./objects/cniEnv.ts";
 import type { Finding } from "./objects/finding.ts";

@@ -20,7 +20,9 @@ export function findObject(text: string, keys: readonly string[]): string {
   const [first, ...rest] = text.split("/");
   const prefixes = Object.values(KINDS).map((row) => row.prefix);
   const singular = first.toLowerCase().replace(/s$/, "");
-  const prefix = [first, singular, ALIASES[first], ALIASES[singular]].find((p) => p !== undefined && prefixes.includes(p));
+  const prefix = [first, singular, ALIASES[first], ALIASES[singular]].find(
+    (p) => p !== undefined && prefixes.includes(p),
+  );
   if (prefix === undefined || rest.length === 0 || rest.length > 2 || rest.includes(""))
     throw new NameError(`"${text}" is no object: write KIND/[NAMESPACE/]NAME with ${prefixes.slice(1).join(", ")}`);
   const inCluster = prefix === KINDS.Namespace.prefix || prefix === KINDS.Lab.prefix;

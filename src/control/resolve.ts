@@ -65,23 +65,34 @@ function portOf(text: string | undefined, whole: string): number | null {
   return port;
 }
 
+/** The last step of a key: the object's own name. */
+function ownName(key: string): string {
+  return key.slice(key.lastIndexOf("/") + 1);
+}
+
 function unknown(text: string, key: string, keys: Iterable<string>): NameError {
   const [kind] = key.split("/");
-  const own = key.slice(key.lastIndexOf("/") + 1);
   const same = [...keys].filter((k) => k.startsWith(`${kind}/`));
-  const elsewhere = same.filter((k) => k.endsWith(`/${own}`));
-  const near = elsewhere.length > 0 ? elsewhere : nearMatches(key, same);
-  const hint = near.length > 0 ? `; did you mean ${near.join(" or ")}?` : "";
+  const near = nearMatches(ownName(key), new Set(same.map(ownName)));
+  const meant = same.filter((k) => near.includes(ownName(k)));
+  const hint = meant.length > 0 ? `; did you mean ${meant.join(" or ")}?` : "";
   return new NameError(`there is no ${text}${hint}`);
 }
 
-function resolveService(directory: Directory, key: string, portText: string | undefined, protocol: number | undefined, text: string): ResolvedEnd {
+function resolveService(
+  directory: Directory,
+  key: string,
+  portText: string | undefined,
+  protocol: number | undefined,
+  text: string,
+): ResolvedEnd {
   const entry = directory.services.get(key);
   if (entry === undefined) throw unknown(text, key, directory.services.keys());
-  if (entry.address === null) throw new NameError(`${key} has no ClusterIP: it is a name in DNS only; name one of its pods`);
+  if (entry.address === null)
+    throw new NameError(`${key} has no ClusterIP: it is a name in DNS only; name one of its pods`);
   const all = entry.ports.filter((p) => protocol === undefined || p.protocol === protocol);
   const found = portText === undefined ? all : all.filter((p) => String(p.port) === portText || p.name === portText);
-  const offer = entry.ports.map((p) => `${key}:${p.port}`).join(", ");
+  const offer = [...new Set(entry.ports.map((p) => `${key}:${p.port}`))].join(", ");
   if (portText === undefined && found.length !== 1) throw new NameError(`"${text}" needs a port: ${offer}`);
   if (found.length > 0) {
     const [{ id, port }] = found;
@@ -105,7 +116,8 @@ function resolveAddress(directory: Directory, address: number, text: string, por
 export function resolveEnd(directory: Directory, text: string, protocol: number | undefined): ResolvedEnd {
   const [head, portText, ...more] = text.split(":");
   const steps = head.split("/");
-  if (more.length > 0 || steps.includes("") || steps.length > 3) throw new NameError(`"${text}" is no name: write ${FORMS}`);
+  if (more.length > 0 || steps.includes("") || steps.length > 3)
+    throw new NameError(`"${text}" is no name: write ${FORMS}`);
   const address = parseAddress(head);
   if (address !== null) return resolveAddress(directory, address, text, portOf(portText, text));
   const kind = KIND_NAMES[steps[0]];

@@ -1,9 +1,9 @@
 import type { PodAddressAllocator } from "./ipam/allocator.ts";
-import { type ClusterIPs, assignClusterIPs } from "./kube/clusterIPs.ts";
-import { barePod, type DesiredPod, deploymentPods } from "./kube/deployments.ts";
 import { checkServices } from "./kube/checkServices.ts";
+import { assignClusterIPs, type ClusterIPs } from "./kube/clusterIPs.ts";
+import { barePod, type DesiredPod, deploymentPods } from "./kube/deployments.ts";
 import { matchesSelector } from "./kube/labels.ts";
-import { type NodePorts, assignNodePorts } from "./kube/nodePorts.ts";
+import { assignNodePorts, type NodePorts } from "./kube/nodePorts.ts";
 import { type Placements, placePods } from "./kube/placement.ts";
 import type { SchedulerNode } from "./kube/scheduler.ts";
 import type { EndpointSlice } from "./objects/endpointSlice.ts";

@@ -2,6 +2,7 @@ import { formatAddress } from "../plane/wire/address.ts";
 import type { ClusterState } from "./clusterState.ts";
 import { eniName, hostEniName } from "./entityNames.ts";
 import { cidrText } from "./vpc/cidr.ts";
+import { slotText } from "./vpc/eni.ts";
 import { instanceType, maxPods, usableSlots } from "./vpc/instanceTypes.ts";
 
 export interface PodView {
@@ -172,11 +173,10 @@ export function eniViews(state: ClusterState): EniView[] {
         subnet: eni.subnet,
         address: formatAddress(eni.address),
         publicAddress: eni.deviceNumber === 0 ? textOrNull(node.publicAddress) : null,
-        assigned: eni.slots.map((slot) => (slot.length === 32 ? formatAddress(slot.prefix) : cidrText(slot))),
+        assigned: eni.slots.map(slotText),
         slots: type === null ? 0 : usableSlots(type),
         pods: state.pods.filter(
-          ({ place }) =>
-            !place.hostNetwork && place.node === node.spec.name && place.deviceNumber === eni.deviceNumber,
+          ({ place }) => !place.hostNetwork && place.node === node.spec.name && place.deviceNumber === eni.deviceNumber,
         ).length,
       });
   }

@@ -104,7 +104,13 @@ export function workloads(state: ClusterState): Workload[] {
     const name = hostName(spec.name);
     const command = [...(spec.command ?? []), ...(spec.args ?? [])];
     const process = { name: "main", command, env: { HOST_NAME: spec.name }, workingDir: null };
-    return { name, kind: "host", namespace: name, address: spec.address, processes: command.length > 0 ? [process] : [] };
+    return {
+      name,
+      kind: "host",
+      namespace: name,
+      address: spec.address,
+      processes: command.length > 0 ? [process] : [],
+    };
   });
   return [...pods, ...hosts];
 }

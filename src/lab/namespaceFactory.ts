@@ -149,6 +149,9 @@ function configure(spec: NamespaceSpec): void {
     ...spec.addresses.map((address) => `address add ${address} dev ${spec.device}`),
     ...spec.routes.map((route) => `route add ${route}`),
     ...spec.rules.map((rule) => `rule add ${rule}`),
+    ...(spec.localRulePreference === undefined
+      ? []
+      : [`rule add pref ${spec.localRulePreference} lookup local`, "rule delete pref 0"]),
   ];
   const run = spawnSync("ip", ["-batch", "-"], { input: `${lines.join("\n")}\n`, encoding: "utf8" });
   if (run.error) throw run.error;

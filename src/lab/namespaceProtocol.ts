@@ -21,6 +21,8 @@ export interface NamespaceSpec {
   routes: string[];
   /** Arguments of `ip rule add`. */
   rules: string[];
+  /** Moves the kernel's `from all lookup local` from preference 0 to this one, so that rules can come before it. */
+  localRulePreference?: number;
   /** Settings by their sysctl(8) name, written when the device is up: `net.ipv4.conf.eth0.rp_filter`. */
   sysctls: Record<string, string>;
 }

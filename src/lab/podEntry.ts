@@ -16,7 +16,7 @@ export interface PodEntry {
  * /etc/resolv.conf) cannot be mounted over; that is said, and the command still runs.
  */
 const SCRIPT = `
-  echo "$1" >/proc/sys/kernel/hostname
+  hostname "$1"
   mount -t sysfs podplane /sys 2>/dev/null
   directory=$2 files=$3
   shift 3

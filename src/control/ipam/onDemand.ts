@@ -136,8 +136,7 @@ export class OnDemandAllocator implements PodAddressAllocator {
   #attach(pool: NodePool): string | null {
     const { name, subnet } = pool.limits;
     const address = this.#subnet(pool).takeLowest();
-    if (address === null)
-      return `subnet ${subnet} has no address for another ENI (InsufficientFreeAddressesInSubnet)`;
+    if (address === null) return `subnet ${subnet} has no address for another ENI (InsufficientFreeAddressesInSubnet)`;
     pool.enis.push(new EniSlots({ node: name, deviceNumber: pool.enis.length, subnet, address }));
     return null;
   }

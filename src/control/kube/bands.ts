@@ -34,8 +34,7 @@ export const NODE_PORTS: Band = {
   first: NODE_PORT_FIRST,
   last: NODE_PORT_LAST,
   dynamic:
-    NODE_PORT_FIRST +
-    staticSize(NODE_PORT_LAST - NODE_PORT_FIRST + 1, NODE_PORT_STATIC_SHARE, NODE_PORT_STATIC_MAX),
+    NODE_PORT_FIRST + staticSize(NODE_PORT_LAST - NODE_PORT_FIRST + 1, NODE_PORT_STATIC_SHARE, NODE_PORT_STATIC_MAX),
 };
 
 /** Positions in a service CIDR of `size` addresses: all but the network's and the broadcast address. */

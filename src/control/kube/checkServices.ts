@@ -19,13 +19,20 @@ function checkPorts(service: Service, problem: (path: ObjectPath, message: strin
       problem([...path, "name"], `expected a name of its own, got "${port.name}" twice; rename one of them`);
     else names.add(port.name);
     const number = `${port.port}/${port.protocol}`;
-    if (numbers.has(number)) problem([...path, "port"], `expected each port once, got ${number} twice; remove one of them`);
+    if (numbers.has(number))
+      problem([...path, "port"], `expected each port once, got ${number} twice; remove one of them`);
     numbers.add(number);
     if (port.nodePort === undefined) return;
     if (!hasNodePorts(service))
-      problem([...path, "nodePort"], `expected no node port in a ${service.spec.type} service, got ${port.nodePort}; write type: NodePort`);
+      problem(
+        [...path, "nodePort"],
+        `expected no node port in a ${service.spec.type} service, got ${port.nodePort}; write type: NodePort`,
+      );
     else if (port.nodePort < NODE_PORTS.first || port.nodePort > NODE_PORTS.last)
-      problem([...path, "nodePort"], `expected a node port from ${NODE_PORTS.first} to ${NODE_PORTS.last}, got ${port.nodePort}; change it, or leave it out`);
+      problem(
+        [...path, "nodePort"],
+        `expected a node port from ${NODE_PORTS.first} to ${NODE_PORTS.last}, got ${port.nodePort}; change it, or leave it out`,
+      );
   });
 }
 

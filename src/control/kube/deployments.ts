@@ -1,6 +1,6 @@
 import type { Deployment } from "../objects/deployment.ts";
-import { objectKey } from "../objects/kinds.ts";
 import type { ObjectPath } from "../objects/finding.ts";
+import { objectKey } from "../objects/kinds.ts";
 import type { Pod, PodSpec } from "../objects/pod.ts";
 
 /** A pod that should run, whatever object asks for it. */

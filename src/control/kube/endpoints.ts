@@ -53,8 +53,7 @@ function podEndpoints(service: Service, port: ServicePort, pods: readonly Addres
   for (const { desired, address, ready } of pods) {
     if (desired.namespace !== service.metadata.namespace || !matchesLabels(selector, desired.labels)) continue;
     const target = targetPortOf(desired, port);
-    if (target !== null && (ready || publishNotReadyAddresses))
-      found.push({ address, port: target, pod: desired.key });
+    if (target !== null && (ready || publishNotReadyAddresses)) found.push({ address, port: target, pod: desired.key });
   }
   return found.sort((a, b) => compareNames(a.pod ?? "", b.pod ?? ""));
 }

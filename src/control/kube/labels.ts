@@ -10,17 +10,19 @@ export function matchesLabels(selector: Labels, labels: Labels): boolean {
 /** Whether labels meet a selector of matchLabels and matchExpressions (Kubernetes LabelSelector). */
 export function matchesSelector(selector: LabelSelector, labels: Labels): boolean {
   if (!matchesLabels(selector.matchLabels, labels)) return false;
-  return selector.matchExpressions.every(({ key, operator, values }) => {
-    const value: string | undefined = labels[key];
-    switch (operator) {
-      case "In":
-        return value !== undefined && values.includes(value);
-      case "NotIn":
-        return value === undefined || !values.includes(value);
-      case "Exists":
-        return value !== undefined;
-      case "DoesNotExist":
-        return value === undefined;
-    }
-  });
+  return selector.matchExpressions.every((expression) => meets(expression, labels));
+}
+
+function meets({ key, operator, values }: LabelSelector["matchExpressions"][number], labels: Labels): boolean {
+  const value: string | undefined = labels[key];
+  switch (operator) {
+    case "In":
+      return value !== undefined && values.includes(value);
+    case "NotIn":
+      return value === undefined || !values.includes(value);
+    case "Exists":
+      return value !== undefined;
+    case "DoesNotExist":
+      return value === undefined;
+  }
 }

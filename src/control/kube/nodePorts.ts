@@ -20,9 +20,11 @@ export function assignNodePorts(services: readonly Service[], before: NodePorts,
   const owners = new Map<number, string>();
   const given = new Map<string, number>();
   const open: { service: Service; port: ServicePort; index: number }[] = [];
-  const all = services.filter(hasNodePorts).flatMap((service) =>
-    service.spec.ports.map((port, index) => ({ service, port, index, key: servicePortKey(service, port) })),
-  );
+  const all = services
+    .filter(hasNodePorts)
+    .flatMap((service) =>
+      service.spec.ports.map((port, index) => ({ service, port, index, key: servicePortKey(service, port) })),
+    );
   const give = (entry: (typeof all)[number], nodePort: number): boolean => {
     const owner = owners.get(nodePort);
     if (owner !== undefined && owner !== objectKey(entry.service)) return false;

@@ -82,7 +82,11 @@ class Placer {
       // A pod that names its node passes the scheduler by, taints included.
       const refusal = this.#try(pod, node.name, device);
       if (refusal === null) return null;
-      return { object: pod.owner, path, message: `${pod.key} has no place on ${nodeName}: ${refusal}; move it, or use a larger instance type` };
+      return {
+        object: pod.owner,
+        path,
+        message: `${pod.key} has no place on ${nodeName}: ${refusal}; move it, or use a larger instance type`,
+      };
     }
     const reasons: string[] = [];
     for (const node of nodeOrder(nodes, { sameOwner: this.#ownerCounts(pod), all: this.#all })) {
@@ -136,7 +140,11 @@ export function placePods(pods: readonly DesiredPod[], input: PlacementInput, pr
     if (device === undefined) {
       const path = [...pod.at, "metadata", "annotations", ENI_ANNOTATION];
       const got = JSON.stringify(pod.annotations[ENI_ANNOTATION]);
-      problems.push({ object: pod.owner, path, message: `expected an interface such as eth1, got ${got}; write eth0, eth1, ...` });
+      problems.push({
+        object: pod.owner,
+        path,
+        message: `expected an interface such as eth1, got ${got}; write eth0, eth1, ...`,
+      });
       continue;
     }
     const problem = placer.place(pod, device);

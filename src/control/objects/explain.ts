@@ -42,8 +42,7 @@ function knownFields(schema: z.core.$ZodType, path: readonly Step[]): string[] {
   };
   unwrap();
   for (const step of path) {
-    const next =
-      typeof step === "number" ? def.element : (def.shape?.[step] ?? def.valueType ?? def.catchall);
+    const next = typeof step === "number" ? def.element : (def.shape?.[step] ?? def.valueType ?? def.catchall);
     if (next === undefined) return [];
     def = defOf(next);
     unwrap();

@@ -26,10 +26,17 @@ function serviceNotes(service: Service): Finding[] {
       path: ["spec", "type"],
       message: "no load balancer yet: the ClusterIP and the node ports of a LoadBalancer service work",
     });
-  const defaults = { sessionAffinity: "None", internalTrafficPolicy: "Cluster", externalTrafficPolicy: "Cluster" } as const;
+  const defaults = {
+    sessionAffinity: "None",
+    internalTrafficPolicy: "Cluster",
+    externalTrafficPolicy: "Cluster",
+  } as const;
   for (const field of Object.keys(defaults) as (keyof typeof defaults)[])
     if (spec[field] !== defaults[field])
-      notes.push({ path: ["spec", field], message: `not acted on yet: Service spec.${field} is taken as ${defaults[field]}` });
+      notes.push({
+        path: ["spec", field],
+        message: `not acted on yet: Service spec.${field} is taken as ${defaults[field]}`,
+      });
   return notes;
 }
 
@@ -68,7 +75,12 @@ export function objectNotes(object: LabObject): Finding[] {
     case "EndpointSlice":
       return object.addressType === "IPv4"
         ? []
-        : [{ path: ["addressType"], message: `ignored: podplane does not act on ${object.addressType} EndpointSlices yet` }];
+        : [
+            {
+              path: ["addressType"],
+              message: `ignored: podplane does not act on ${object.addressType} EndpointSlices yet`,
+            },
+          ];
     default:
       return [];
   }

@@ -6,7 +6,13 @@ import { objectMeta, protocolName } from "./meta.ts";
 export const ENI_ANNOTATION = "podplane.dev/eni";
 
 /** Fields that `valueFrom.fieldRef` may name and podplane has a value for (the downward API). */
-const DOWNWARD_FIELDS = ["metadata.name", "metadata.namespace", "spec.nodeName", "status.podIP", "status.hostIP"] as const;
+const DOWNWARD_FIELDS = [
+  "metadata.name",
+  "metadata.namespace",
+  "spec.nodeName",
+  "status.podIP",
+  "status.hostIP",
+] as const;
 export type DownwardField = (typeof DOWNWARD_FIELDS)[number];
 
 export function isDownwardField(path: string): path is DownwardField {

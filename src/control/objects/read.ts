@@ -122,7 +122,8 @@ function readInto(raw: unknown, at: ObjectPath, result: ReadResult): void {
   else if (kind.endsWith("List") && Array.isArray(raw.items)) {
     raw.items.forEach((item: unknown, i) => {
       // The items of a PodList and its like need not say what they are.
-      const typed = kind !== "List" && isFields(item) ? { apiVersion, kind: kind.slice(0, -"List".length), ...item } : item;
+      const typed =
+        kind !== "List" && isFields(item) ? { apiVersion, kind: kind.slice(0, -"List".length), ...item } : item;
       readInto(typed, [...at, "items", i], result);
     });
   } else readOther(kind, apiVersion, at, result);

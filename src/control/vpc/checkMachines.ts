@@ -16,7 +16,12 @@ function checkSubnetName(check: Checker, path: ObjectPath, name: string, lab: La
   return false;
 }
 
-function checkNodes(check: Checker, lab: Lab, names: Map<string, ObjectPath>, publicIps: Map<string, ObjectPath>): void {
+function checkNodes(
+  check: Checker,
+  lab: Lab,
+  names: Map<string, ObjectPath>,
+  publicIps: Map<string, ObjectPath>,
+): void {
   const prefixes = cniSettings(lab.spec.cluster.cni.env).prefixDelegation || lab.spec.cluster.mode === "auto";
   lab.spec.nodes.forEach((node, i) => {
     const path = ["spec", "nodes", i];
@@ -26,9 +31,15 @@ function checkNodes(check: Checker, lab: Lab, names: Map<string, ObjectPath>, pu
     const type = instanceType(node.instanceType);
     const at = [...path, "instanceType"];
     if (type === null)
-      check.problem(at, `expected an EC2 instance type, got "${node.instanceType}"; ${suggestion(node.instanceType, instanceTypeNames())}`);
+      check.problem(
+        at,
+        `expected an EC2 instance type, got "${node.instanceType}"; ${suggestion(node.instanceType, instanceTypeNames())}`,
+      );
     else if (prefixes && !type.prefixes)
-      check.notes.push({ path: at, message: `${type.name} is no Nitro type and takes no prefixes: its pods get secondary IPs` });
+      check.notes.push({
+        path: at,
+        message: `${type.name} is no Nitro type and takes no prefixes: its pods get secondary IPs`,
+      });
   });
 }
 
@@ -44,7 +55,10 @@ function checkVpcHost(check: Checker, path: ObjectPath, host: LabHost, lab: Lab,
   if (refusal === "outside")
     check.problem(at, `expected an address of subnet ${where}, got ${host.address}; change it, or the host's subnet`);
   if (refusal === "reserved")
-    check.problem(at, `expected an address that EC2 does not reserve, got ${host.address}; the first four and the last of ${where} are reserved`);
+    check.problem(
+      at,
+      `expected an address that EC2 does not reserve, got ${host.address}; the first four and the last of ${where} are reserved`,
+    );
   check.unique(at, "address", host.address, taken);
 }
 
@@ -61,15 +75,24 @@ function checkOutsideHost(
   const address = parseAddress(host.address);
   if (network === undefined || address === null) {
     const names = networks.map((n) => n.name);
-    check.problem([...path, "network"], `expected a network of the lab, got "${host.network}"; ${suggestion(host.network ?? "", names)}`);
+    check.problem(
+      [...path, "network"],
+      `expected a network of the lab, got "${host.network}"; ${suggestion(host.network ?? "", names)}`,
+    );
     return;
   }
   const at = [...path, "address"];
   if (!network.cidrs.some((c) => containsAddress(c, address)))
-    check.problem(at, `expected an address of network ${network.name} (${network.cidrs.map(cidrText).join(", ")}), got ${host.address}; change it`);
+    check.problem(
+      at,
+      `expected an address of network ${network.name} (${network.cidrs.map(cidrText).join(", ")}), got ${host.address}; change it`,
+    );
   const inside = vpcBlocks.find((c) => containsAddress(c, address));
   if (inside !== undefined)
-    check.problem(at, `expected an address outside the VPC, got ${host.address} of ${cidrText(inside)}; change it, or write subnet for network`);
+    check.problem(
+      at,
+      `expected an address outside the VPC, got ${host.address} of ${cidrText(inside)}; change it, or write subnet for network`,
+    );
   check.unique(at, "address", host.address, taken);
 }
 
@@ -91,7 +114,10 @@ export function checkMachines(check: Checker, lab: Lab): void {
     const value = parseAddress(address);
     const block = value === null ? undefined : vpcBlocks.find((c) => containsAddress(c, value));
     if (value !== null && block !== undefined)
-      check.problem(path, `expected a public address, got ${formatAddress(value)} of the VPC's ${cidrText(block)}; change it`);
+      check.problem(
+        path,
+        `expected a public address, got ${formatAddress(value)} of the VPC's ${cidrText(block)}; change it`,
+      );
     if (addresses.has(address))
       check.problem(path, `expected a public address that no host has, got ${address}; change it`);
   }

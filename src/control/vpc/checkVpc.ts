@@ -49,11 +49,17 @@ function checkSubnets(check: Checker, lab: Lab, vpcBlocks: readonly Cidr[]): voi
     const at = [...path, "cidrBlock"];
     checkSize(check, at, block);
     if (!vpcBlocks.some((b) => containsCidr(b, block)))
-      check.problem(at, `expected a block inside the VPC (${cidrBlocks.join(", ")}), got ${text}; change it, or add a block to the VPC`);
+      check.problem(
+        at,
+        `expected a block inside the VPC (${cidrBlocks.join(", ")}), got ${text}; change it, or add a block to the VPC`,
+      );
     const other = blocks.slice(0, i).findIndex((b) => overlaps(b, block));
     if (other >= 0) {
       const met = `${subnets[other].name} ${blockText(subnets[other].cidrBlock, blocks[other])}`;
-      check.problem(at, `expected a block that overlaps no other subnet, got ${text}, which overlaps ${met}; move one of them`);
+      check.problem(
+        at,
+        `expected a block that overlaps no other subnet, got ${text}, which overlaps ${met}; move one of them`,
+      );
     }
     if (!subnet.availabilityZone.startsWith(lab.spec.region))
       check.problem(
@@ -77,16 +83,25 @@ function checkRouteTables(check: Checker, lab: Lab, vpcBlocks: readonly Cidr[]):
     const path = [...VPC, "routeTables", i];
     check.unique([...path, "name"], "route table name", table.name, names);
     if (table.main && table !== mains[0])
-      check.problem([...path, "main"], `expected one main route table, got a second one beside ${mains[0].name}; remove main`);
+      check.problem(
+        [...path, "main"],
+        `expected one main route table, got a second one beside ${mains[0].name}; remove main`,
+      );
     if (mains.length === 0 && table.name === IMPLICIT_MAIN)
-      check.problem([...path, "name"], `expected "main: true" beside the name ${IMPLICIT_MAIN}, got none; add it, or rename the table`);
+      check.problem(
+        [...path, "name"],
+        `expected "main: true" beside the name ${IMPLICIT_MAIN}, got none; add it, or rename the table`,
+      );
     const seen: Cidr[] = [];
     table.routes.forEach((route, j) => {
       const at = [...path, "routes", j];
       const destination = check.cidr([...at, "destinationCidrBlock"], route.destinationCidrBlock);
       const text = blockText(route.destinationCidrBlock, destination);
       if (seen.some((s) => s.prefix === destination.prefix && s.length === destination.length))
-        check.problem([...at, "destinationCidrBlock"], `expected one route to ${text}, got a second one; remove one of them`);
+        check.problem(
+          [...at, "destinationCidrBlock"],
+          `expected one route to ${text}, got a second one; remove one of them`,
+        );
       seen.push(destination);
       const target = resolveTarget(route.target, destination, networks);
       if (typeof target === "string") {
@@ -96,7 +111,10 @@ function checkRouteTables(check: Checker, lab: Lab, vpcBlocks: readonly Cidr[]):
       const inVpc = vpcBlocks.find((b) => containsCidr(b, destination));
       const isBlock = inVpc !== undefined && inVpc.length === destination.length;
       if (target.kind === "local" && !isBlock)
-        check.problem([...at, "target"], `expected local for a block of the VPC alone, got it for ${text}; name another target`);
+        check.problem(
+          [...at, "target"],
+          `expected local for a block of the VPC alone, got it for ${text}; name another target`,
+        );
       if (target.kind !== "local" && inVpc !== undefined)
         check.problem(
           [...at, "destinationCidrBlock"],
@@ -116,12 +134,19 @@ function checkNetworks(check: Checker, lab: Lab): void {
       check.cidr([...path, "cidrBlocks", j], text);
     });
     if ([LOCAL, INTERNET_GATEWAY, BLACKHOLE].includes(network.name))
-      check.problem([...path, "name"], `expected a name that is no route target, got ${network.name}; rename the network`);
+      check.problem(
+        [...path, "name"],
+        `expected a name that is no route target, got ${network.name}; rename the network`,
+      );
     if (network.kind === "internet") {
-      if (internet !== null) check.problem([...path, "kind"], `expected one internet, got a second one beside ${internet}; remove one`);
+      if (internet !== null)
+        check.problem([...path, "kind"], `expected one internet, got a second one beside ${internet}; remove one`);
       internet = network.name;
       if (network.target !== undefined && network.target !== INTERNET_GATEWAY)
-        check.problem([...path, "target"], `expected ${INTERNET_GATEWAY} for the internet, got "${network.target}"; write ${INTERNET_GATEWAY}`);
+        check.problem(
+          [...path, "target"],
+          `expected ${INTERNET_GATEWAY} for the internet, got "${network.target}"; write ${INTERNET_GATEWAY}`,
+        );
     } else if (network.target !== undefined && [LOCAL, INTERNET_GATEWAY, BLACKHOLE].includes(network.target)) {
       check.problem([...path, "target"], `expected a gateway such as tgw or vgw, got "${network.target}"; write tgw`);
     }
@@ -134,10 +159,16 @@ function checkCluster(check: Checker, lab: Lab, vpcBlocks: readonly Cidr[]): voi
   const block = check.cidr(path, cluster.serviceCidr);
   const text = blockText(cluster.serviceCidr, block);
   if (block.length < SERVICE_LARGEST || block.length > SERVICE_SMALLEST)
-    check.problem(path, `expected a block from /${SERVICE_LARGEST} to /${SERVICE_SMALLEST}, got ${text}; EKS takes no other size`);
+    check.problem(
+      path,
+      `expected a block from /${SERVICE_LARGEST} to /${SERVICE_SMALLEST}, got ${text}; EKS takes no other size`,
+    );
   const met = vpcBlocks.find((b) => overlaps(b, block));
   if (met !== undefined)
-    check.problem(path, `expected a block apart from the VPC, got ${text}, which overlaps ${cidrText(met)}; choose another one`);
+    check.problem(
+      path,
+      `expected a block apart from the VPC, got ${text}, which overlaps ${cidrText(met)}; choose another one`,
+    );
   if (cluster.kubeProxy.clusterCIDR !== undefined)
     check.cidr(["spec", "cluster", "kubeProxy", "clusterCIDR"], cluster.kubeProxy.clusterCIDR);
 }

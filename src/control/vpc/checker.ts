@@ -25,7 +25,11 @@ export class Checker implements Findings {
   unique(path: ObjectPath, what: string, name: string, seen: Map<string, ObjectPath>): void {
     const first = seen.get(name);
     if (first === undefined) seen.set(name, path);
-    else this.problem(path, `expected a ${what} of its own, got ${name}, which ${pathText(first)} has; change one of them`);
+    else
+      this.problem(
+        path,
+        `expected a ${what} of its own, got ${name}, which ${pathText(first)} has; change one of them`,
+      );
   }
 }
 

@@ -1,4 +1,6 @@
-import type { Cidr } from "./cidr.ts";
+import { formatAddress } from "../../plane/wire/address.ts";
+import { type Cidr, cidrText } from "./cidr.ts";
+import { PREFIX_LENGTH } from "./instanceTypes.ts";
 
 /** A slot of an ENI that is in use: a secondary address (/32) or a delegated prefix (/28). */
 export type Slot = Cidr;
@@ -26,4 +28,9 @@ export function interfaceName(deviceNumber: number): string {
 export function deviceNumberOf(name: string): number | null {
   const match = /^eth(\d{1,2})$/.exec(name);
   return match === null ? null : Number(match[1]);
+}
+
+/** A prefix as a block, a secondary address as an address. */
+export function slotText(slot: Slot): string {
+  return slot.length === PREFIX_LENGTH ? cidrText(slot) : formatAddress(slot.prefix);
 }

@@ -26,7 +26,7 @@ import { Wheel } from "./wheel.ts";
 
 const NONE = -1;
 /** Entries that a trial may have in hand at once, beyond the table's capacity: one a node that its packet visits. */
-export const TRIAL_ENTRIES = 64;
+const TRIAL_ENTRIES = 64;
 
 /**
  * The entries: their memory, fields, deadlines, and the journal that takes a trial back. How entries are found is the

@@ -22,7 +22,9 @@ export const IPS_ASSURED = 0x0004;
 export const IPS_CONFIRMED = 0x0008;
 export const IPS_SRC_NAT = 0x0010;
 export const IPS_DST_NAT = 0x0020;
+/** @public */
 export const IPS_SRC_NAT_DONE = 0x0080;
+/** @public */
 export const IPS_DST_NAT_DONE = 0x0100;
 export const IPS_DYING = 0x0200;
 export const IPS_FIXED_TIMEOUT = 0x0400;
@@ -44,6 +46,7 @@ export const STAT_INSERT_FAILED = 3;
 export const STAT_DROP = 4;
 export const STAT_EARLY_DROP = 5;
 export const STAT_ERROR = 6;
+/** Always 0: nothing changes under a lookup here. @public */
 export const STAT_SEARCH_RESTART = 7;
 export const STAT_CLASH_RESOLVE = 8;
 export const STAT_CHAIN_TOO_LONG = 9;

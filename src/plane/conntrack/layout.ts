@@ -43,8 +43,6 @@ export const WHEEL_NEXT = 16;
 export const WHEEL_PREV = 17;
 /** The wheel looks at the entry no later than this tick. */
 export const WHEEL_ARMED = 18;
-/** First word that belongs to the protocol's tracker. */
-export const PROTOCOL_WORDS = 19;
 
 // META: the part that is compared in lookups, and the protocol state above it.
 export const META_KEY_MASK = 0x00ff_ffff;
@@ -57,8 +55,9 @@ export const STATE_BYTE = META * 4 + 3;
 export const STATUS_BITS = 0xffff;
 export const WINDOW_SHIFT = 16;
 
+// From word 19 on each protocol has its own.
 // TCP. Four words a direction (struct ip_ct_tcp_state), then the last segment (struct ip_ct_tcp).
-export const TCP_SEEN = PROTOCOL_WORDS;
+export const TCP_SEEN = 19;
 export const TCP_SEEN_WORDS = 4;
 /** Highest sequence number plus length sent. */
 export const TD_END = 0;
@@ -83,10 +82,10 @@ export const TCP_LAST_CLASS_MASK = 7;
 export const TCP_LAST_DIR_SHIFT = 3;
 
 // UDP: from this tick on a flow seen in both directions counts as a stream.
-export const UDP_STREAM_FROM = PROTOCOL_WORDS;
+export const UDP_STREAM_FROM = 19;
 
 // SCTP: the verification tag that packets of a direction carry, then bytes.
-export const SCTP_VTAG = PROTOCOL_WORDS;
-export const SCTP_INIT_BYTE = (PROTOCOL_WORDS + 2) * 4;
+export const SCTP_VTAG = 19;
+export const SCTP_INIT_BYTE = (SCTP_VTAG + 2) * 4;
 export const SCTP_FLAGS_BYTE = SCTP_INIT_BYTE + 2;
 export const SCTP_LAST_DIR_BYTE = SCTP_INIT_BYTE + 3;

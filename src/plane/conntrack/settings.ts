@@ -1,4 +1,16 @@
 import {
+  SCTP_CLOSED,
+  SCTP_COOKIE_ECHOED,
+  SCTP_COOKIE_WAIT,
+  SCTP_ESTABLISHED,
+  SCTP_HEARTBEAT_SENT,
+  SCTP_NONE,
+  SCTP_SHUTDOWN_ACK_SENT,
+  SCTP_SHUTDOWN_RECD,
+  SCTP_SHUTDOWN_SENT,
+  SCTP_STATE_NAMES,
+} from "./sctpStates.ts";
+import {
   TCP_CLOSE,
   TCP_CLOSE_WAIT,
   TCP_ESTABLISHED,
@@ -85,7 +97,7 @@ export const DEFAULT_SETTINGS: Readonly<ConntrackSettings> = {
 };
 
 /** Longest timeout in seconds: half of what the wrapping clock can tell apart, with room to be late. */
-export const MAX_TIMEOUT = 1_000_000;
+const MAX_TIMEOUT = 1_000_000;
 
 const MS = 1000;
 /** SYN_SENT2 has a timeout of its own in the kernel, but no sysctl. */
@@ -96,7 +108,7 @@ export class Timeouts {
   /** By TCP state, then TCP_TIMEOUT_RETRANS and TCP_TIMEOUT_UNACK. */
   readonly tcp = new Int32Array(TCP_TIMEOUTS);
   /** By SCTP state. */
-  readonly sctp: Int32Array;
+  readonly sctp = new Int32Array(SCTP_STATE_NAMES.length);
   readonly udp: number;
   readonly udpStream: number;
   readonly icmp: number;
@@ -120,18 +132,15 @@ export class Timeouts {
     this.tcp[TCP_SYN_SENT2] = SYN_SENT2_TIMEOUT * MS;
     this.tcp[TCP_TIMEOUT_RETRANS] = s.tcpTimeoutMaxRetrans * MS;
     this.tcp[TCP_TIMEOUT_UNACK] = s.tcpTimeoutUnacknowledged * MS;
-    // In the order of the SCTP_* states; NONE lives as long as CLOSED.
-    this.sctp = Int32Array.of(
-      s.sctpTimeoutClosed * MS,
-      s.sctpTimeoutClosed * MS,
-      s.sctpTimeoutCookieWait * MS,
-      s.sctpTimeoutCookieEchoed * MS,
-      s.sctpTimeoutEstablished * MS,
-      s.sctpTimeoutShutdownSent * MS,
-      s.sctpTimeoutShutdownRecd * MS,
-      s.sctpTimeoutShutdownAckSent * MS,
-      s.sctpTimeoutHeartbeatSent * MS,
-    );
+    this.sctp[SCTP_NONE] = s.sctpTimeoutClosed * MS;
+    this.sctp[SCTP_CLOSED] = s.sctpTimeoutClosed * MS;
+    this.sctp[SCTP_COOKIE_WAIT] = s.sctpTimeoutCookieWait * MS;
+    this.sctp[SCTP_COOKIE_ECHOED] = s.sctpTimeoutCookieEchoed * MS;
+    this.sctp[SCTP_ESTABLISHED] = s.sctpTimeoutEstablished * MS;
+    this.sctp[SCTP_SHUTDOWN_SENT] = s.sctpTimeoutShutdownSent * MS;
+    this.sctp[SCTP_SHUTDOWN_RECD] = s.sctpTimeoutShutdownRecd * MS;
+    this.sctp[SCTP_SHUTDOWN_ACK_SENT] = s.sctpTimeoutShutdownAckSent * MS;
+    this.sctp[SCTP_HEARTBEAT_SENT] = s.sctpTimeoutHeartbeatSent * MS;
     this.udp = s.udpTimeout * MS;
     this.udpStream = s.udpTimeoutStream * MS;
     this.icmp = s.icmpTimeout * MS;

@@ -63,9 +63,9 @@ import { trackTcp } from "./tcp.ts";
 import { trackGeneric, trackUdp } from "./udp.ts";
 
 export interface ConntrackOptions {
-  /** Entries of all zones together, at most {@link MAX_CAPACITY}. */
+  /** Entries of all zones together, at most 2^24. */
   capacity: number;
-  /** Number of zones: one for each node, at most {@link MAX_ZONES}. */
+  /** Number of zones: one for each node, at most 2^16. */
   zones: number;
   /** Four random words: the key of the tuple hash. */
   hashKey: Int32Array;
@@ -75,8 +75,8 @@ export interface ConntrackOptions {
 }
 
 /** 16 M entries, 2 GiB. */
-export const MAX_CAPACITY = 1 << 24;
-export const MAX_ZONES = META_ZONE_MASK + 1;
+const MAX_CAPACITY = 1 << 24;
+const MAX_ZONES = META_ZONE_MASK + 1;
 
 const NONE = -1;
 /** Hash buckets that are searched for something to evict (NF_CT_EVICTION_RANGE). */

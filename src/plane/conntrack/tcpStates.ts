@@ -50,7 +50,7 @@ export const TH_FIN = 0x01;
 export const TH_SYN = 0x02;
 export const TH_RST = 0x04;
 export const TH_ACK = 0x10;
-export const TH_URG = 0x20;
+const TH_URG = 0x20;
 /** PSH, ECE and CWR say nothing about the connection. */
 export const TH_TRACKED = TH_FIN | TH_SYN | TH_RST | TH_ACK | TH_URG;
 

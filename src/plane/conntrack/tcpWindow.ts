@@ -68,7 +68,7 @@ const MAX_ACK_WINDOW = 66_000;
 export const WINDOW_INVALID = 0;
 /** Pass, but neither state nor timeout changes: an old segment or acknowledgement, or a little too much data. */
 export const WINDOW_IGNORE = 1;
-export const WINDOW_ACCEPT = 2;
+const WINDOW_ACCEPT = 2;
 
 /** Length of the TCP header in bytes. */
 export function tcpHeaderLength(p: Packet): number {

@@ -2,19 +2,26 @@ import { FRAG_MF, FRAG_OFFSET_MASK, PARSE_OK, PROTO_ICMP, PROTO_SCTP, PROTO_TCP,
 import { formatAddress } from "./address.ts";
 import { getI32, getU16 } from "./bytes.ts";
 import {
+  ICMP_ADMIN_PROHIBITED,
   ICMP_CODE,
   ICMP_DEST_UNREACH,
   ICMP_ECHO,
   ICMP_ECHO_REPLY,
   ICMP_FRAG_NEEDED,
   ICMP_HEADER,
+  ICMP_HOST_UNREACH,
   ICMP_ID,
   ICMP_MTU,
+  ICMP_NET_UNREACH,
   ICMP_PARAMETER_PROBLEM,
+  ICMP_PORT_UNREACH,
+  ICMP_PROTOCOL_UNREACH,
+  ICMP_REASSEMBLY_EXCEEDED,
   ICMP_REDIRECT,
   ICMP_SEQ,
   ICMP_SOURCE_QUENCH,
   ICMP_TIME_EXCEEDED,
+  ICMP_TTL_EXCEEDED,
   ICMP_TYPE,
   icmpIsError,
   icmpIsQuery,
@@ -74,13 +81,17 @@ const ICMP_NAMES: ReadonlyMap<number, string> = new Map([
   [ICMP_PARAMETER_PROBLEM, "parameter problem"],
 ]);
 
-const UNREACH_NAMES: readonly string[] = [
-  "net unreachable",
-  "host unreachable",
-  "protocol unreachable",
-  "port unreachable",
-  "fragmentation needed",
-];
+/** Names of a type's codes, at type << 8 | code. */
+const ICMP_CODE_NAMES: ReadonlyMap<number, string> = new Map([
+  [(ICMP_DEST_UNREACH << 8) | ICMP_NET_UNREACH, "net unreachable"],
+  [(ICMP_DEST_UNREACH << 8) | ICMP_HOST_UNREACH, "host unreachable"],
+  [(ICMP_DEST_UNREACH << 8) | ICMP_PROTOCOL_UNREACH, "protocol unreachable"],
+  [(ICMP_DEST_UNREACH << 8) | ICMP_PORT_UNREACH, "port unreachable"],
+  [(ICMP_DEST_UNREACH << 8) | ICMP_FRAG_NEEDED, "fragmentation needed"],
+  [(ICMP_DEST_UNREACH << 8) | ICMP_ADMIN_PROHIBITED, "administratively prohibited"],
+  [(ICMP_TIME_EXCEEDED << 8) | ICMP_TTL_EXCEEDED, "time exceeded in transit"],
+  [(ICMP_TIME_EXCEEDED << 8) | ICMP_REASSEMBLY_EXCEEDED, "reassembly time exceeded"],
+]);
 
 /** Ports and sequence number: what an ICMP error quotes of TCP at the least (RFC 792: 8 bytes). */
 const TCP_QUOTED = 8;
@@ -151,8 +162,7 @@ function describeIcmp(b: Uint8Array, l4: number, here: number): string {
 }
 
 function icmpName(type: number, code: number): string {
-  const unreachable = type === ICMP_DEST_UNREACH ? UNREACH_NAMES[code] : undefined;
-  return unreachable ?? ICMP_NAMES.get(type) ?? "message";
+  return ICMP_CODE_NAMES.get((type << 8) | code) ?? ICMP_NAMES.get(type) ?? "message";
 }
 
 function describeQuoted(b: Uint8Array, off: number, available: number): string {

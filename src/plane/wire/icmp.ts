@@ -23,12 +23,12 @@ export const ICMP_REDIRECT = 5;
 export const ICMP_ECHO = 8;
 export const ICMP_TIME_EXCEEDED = 11;
 export const ICMP_PARAMETER_PROBLEM = 12;
-export const ICMP_TIMESTAMP = 13;
-export const ICMP_TIMESTAMP_REPLY = 14;
-export const ICMP_INFO_REQUEST = 15;
-export const ICMP_INFO_REPLY = 16;
-export const ICMP_ADDRESS_MASK = 17;
-export const ICMP_ADDRESS_MASK_REPLY = 18;
+const ICMP_TIMESTAMP = 13;
+const ICMP_TIMESTAMP_REPLY = 14;
+const ICMP_INFO_REQUEST = 15;
+const ICMP_INFO_REPLY = 16;
+const ICMP_ADDRESS_MASK = 17;
+const ICMP_ADDRESS_MASK_REPLY = 18;
 
 // Codes of ICMP_DEST_UNREACH.
 export const ICMP_NET_UNREACH = 0;

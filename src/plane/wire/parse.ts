@@ -1,5 +1,5 @@
 import {
-  FRAG_MF,
+  FRAG_ANY,
   FRAG_OFFSET_MASK,
   PARSE_ADDRESS,
   PARSE_CHECKSUM,
@@ -88,7 +88,7 @@ export function parsePacket(p: Packet, off: number, len: number): ParseResult {
   if (ihl > IP_HEADER_MIN && !optionsOk(b, off, ihl)) return PARSE_OPTIONS;
   if (!addressesOk(p.src, p.dst)) return PARSE_ADDRESS;
 
-  const fragment = (p.frag & (FRAG_MF | FRAG_OFFSET_MASK)) !== 0;
+  const fragment = (p.frag & FRAG_ANY) !== 0;
   if (!readVnet(p, b, fragment)) return PARSE_VNET;
   return fragment ? checkFragment(p) : readLayer4(p, b);
 }

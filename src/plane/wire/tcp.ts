@@ -12,7 +12,7 @@ export const TCP_DATA_OFFSET = 12;
 export const TCP_FLAGS = 13;
 export const TCP_WINDOW = 14;
 export const TCP_CHECKSUM = 16;
-export const TCP_URGENT = 18;
+const TCP_URGENT = 18;
 /** Length of a header without options; options start here. */
 export const TCP_HEADER_MIN = 20;
 

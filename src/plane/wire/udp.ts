@@ -11,7 +11,7 @@ export const UDP_CHECKSUM = 6;
 export const UDP_HEADER = 8;
 
 /** The checksum field of a datagram without checksum; a computed 0 travels as {@link UDP_CHECKSUM_ZERO}. */
-export const UDP_CHECKSUM_NONE = 0;
+const UDP_CHECKSUM_NONE = 0;
 export const UDP_CHECKSUM_ZERO = 0xffff;
 
 /** The one length test: after PARSE_OK the header may be read unchecked, and its length field lies inside the packet. */

@@ -1,4 +1,4 @@
-import { VNET_F_NEEDS_CSUM } from "../packet.ts";
+import { VNET_BEFORE, VNET_F_NEEDS_CSUM } from "../packet.ts";
 import { getU16LE, setU16LE } from "./bytes.ts";
 
 /*
@@ -10,8 +10,6 @@ import { getU16LE, setU16LE } from "./bytes.ts";
  *
  * The 16-bit fields are in the host's byte order, and Node's Linux machines are little endian.
  */
-export const VNET_HEADER = 10;
-
 const FLAGS = 0;
 const GSO_TYPE = 1;
 const HDR_LEN = 2;
@@ -69,7 +67,7 @@ export function writeVnet(
 
 /** Writes the header of a plain packet: no offload, all checksums complete. */
 export function clearVnet(b: Uint8Array, off: number): void {
-  b.fill(0, off, off + VNET_HEADER);
+  b.fill(0, off, off + VNET_BEFORE);
 }
 
 /** Marks the checksum as complete and leaves the GSO fields. */

@@ -9,12 +9,9 @@ const SCRIPT = fileURLToPath(new URL("labScript.mjs", import.meta.url));
 
 export type User = "root" | "nobody";
 
-/**
- * As `nobody` sees an ordinary machine: /dev/net/tun is open to everybody. A private mount namespace makes it so, whatever
- * this machine has.
- */
-function asNobody(directory: string, command: string[]): string[] {
-  const script = `mknod "$1/tun" c 10 200 && chmod 666 "$1/tun" && mount --bind "$1/tun" /dev/net/tun && shift &&
+/** Runs a command as nobody, in a private mount namespace where /dev/net/tun has the mode given. */
+function asNobody(directory: string, tunMode: string, command: string[]): string[] {
+  const script = `mknod "$1/tun" c 10 200 && chmod ${tunMode} "$1/tun" && mount --bind "$1/tun" /dev/net/tun && shift &&
     exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"`;
   return ["unshare", "--mount", "sh", "-c", script, "sh", directory, ...command];
 }
@@ -23,18 +20,21 @@ function asNobody(directory: string, command: string[]): string[] {
 export class TestLab {
   readonly directory = mkdtempSync("/tmp/podplane-test-");
   readonly #user: User;
+  readonly #tunMode: string;
   #outer: ChildProcess | null = null;
   #stderr = "";
 
-  constructor(user: User) {
+  /** @param options.tunMode who may open /dev/net/tun; on most machines, everybody. */
+  constructor(user: User, options = { tunMode: "666" }) {
     this.#user = user;
+    this.#tunMode = options.tunMode;
     chmodSync(this.directory, 0o777);
   }
 
   /** @returns what the scenario reported. */
   async start(scenario: string, ...rest: string[]): Promise<Record<string, unknown>> {
     const script = this.#script([scenario, ...rest]);
-    const command = this.#user === "nobody" ? asNobody(this.directory, script) : script;
+    const command = this.#user === "nobody" ? asNobody(this.directory, this.#tunMode, script) : script;
     const outer = spawn(command[0], command.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
     this.#outer = outer;
     outer.stderr.on("data", (data) => {

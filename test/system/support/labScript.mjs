@@ -1,6 +1,6 @@
 // A small lab without a plane: `node labScript.mjs DIST DIRECTORY SCENARIO [ARG...]`. Its outer process prints what the
 // inner one reports, as one line of JSON, and ends with its exit code.
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 
 const [dist, directory, scenario, ...rest] = process.argv.slice(2);
@@ -48,11 +48,13 @@ const scenarios = {
     const count = Number(rest[0]);
     const made = [];
     for (let i = 1; i <= count; i++) made.push(await namespaces.create(namespaceSpec(i)));
-    // An orphan in a session of its own: PID 1 inherits it.
-    spawn("setsid", ["sh", "-c", "sleep 3600 & sleep 3600 & exit 0"], { stdio: "ignore" });
+    // Orphans in a session of their own: PID 1 inherits them.
+    spawnSync("setsid", ["sh", "-c", "sleep 3600 & sleep 3600 & exit 0"], { stdio: "ignore" });
     const { file } = made[1];
-    inNamespace(file, "ping", "-c", "1", "-W", "0.01", "192.0.2.1");
-    const stats = await namespaces.readDeviceStats(["pod-1", "pod-2", "pod-none"]);
+    // Nobody reads the TUN, whose queue holds two packets: the kernel drops the third to the fifth.
+    const short = await namespaces.create(namespaceSpec(99, { txqueuelen: 2 }));
+    inNamespace(short.file, "bash", "-c", "for i in 1 2 3 4 5; do echo > /dev/udp/192.0.2.1/9; done");
+    const stats = await namespaces.readDeviceStats(["pod-1", "pod-99", "pod-none"]);
     return {
       fds: new Set(made.flatMap(({ fds }) => fds)).size,
       offload: made[0].offload,
@@ -102,7 +104,6 @@ const scenarios = {
     const udpFd = await namespaces.openSocket("pod-1", { type: "udp", bind: { address: "10.0.1.1", port: 53 } });
     const receiver = dgram.createSocket("udp4").bind({ fd: udpFd });
     const udp = new Promise((resolve, reject) => receiver.on("message", resolve).on("error", reject));
-    await new Promise((resolve) => receiver.on("listening", resolve));
     spawnSync("nsenter", [`--net=${netDirectory}/pod-1`, "bash", "-c", "echo -n question > /dev/udp/10.0.1.1/53"]);
     return { tcp: String(tcp), udp: String(await udp), address: receiver.address() };
   },
@@ -143,8 +144,11 @@ const scenarios = {
     const ready = `${directory}/ready`;
     const waitFor = (file) => {
       while (!existsSync(file)) spawnSync("true");
+      return true;
     };
     return {
+      // What any child gets, whoever starts it: what the test's own caller did not close.
+      descriptors: spawnSync("sh", ["-c", "ls /proc/self/fd"], { encoding: "utf8" }).stdout.split("\n"),
       inside: await run(
         "inside",
         sh(
@@ -153,7 +157,7 @@ const scenarios = {
         "Never",
         exited,
       ),
-      fails: await run("fails", sh("echo oops >&2; exit 3"), "Never", exited),
+      fails: await run("fails", sh("sleep 3598 & echo oops >&2; exit 3"), "Never", exited),
       missing: await run("missing", ["/no/such/command"], "OnFailure", settled),
       succeeds: await run("succeeds", ["true"], "OnFailure", exited),
       always: await run("always", sh("echo again"), "Always", settled),
@@ -161,15 +165,15 @@ const scenarios = {
         "polite",
         sh(`trap "exit 5" TERM; echo > ${ready}1; while :; do sleep 0.01; done`),
         "Always",
-        () => (waitFor(`${ready}1`), true),
+        () => waitFor(`${ready}1`),
       ),
       stubborn: await run(
         "stubborn",
         sh(`trap "" TERM; sleep 3599 & echo > ${ready}2; while :; do sleep 1; done`),
         "Always",
-        () => (waitFor(`${ready}2`), true),
+        () => waitFor(`${ready}2`),
       ),
-      left: spawnSync("pgrep", ["-f", "^sleep 3599"], { encoding: "utf8" }).stdout,
+      left: spawnSync("pgrep", ["-f", "^sleep 359[89]"], { encoding: "utf8" }).stdout,
     };
   },
 
@@ -202,5 +206,10 @@ if (isInner()) {
   const { superviseInner } = await lab("supervisor.js");
   const onReady = (report) => console.log(JSON.stringify(report));
   const script = new URL(import.meta.url).pathname;
-  process.exitCode = await superviseInner(process.argv.slice(2), { script, onReady });
+  try {
+    process.exitCode = await superviseInner(process.argv.slice(2), { script, onReady });
+  } catch (error) {
+    console.error(`${error.name}: ${error.message}`);
+    process.exitCode = 1;
+  }
 }

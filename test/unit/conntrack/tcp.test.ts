@@ -140,7 +140,7 @@ describe("TCP state walks", () => {
     walk(`
       orig syn        -> NEW SYN_SENT 120
       reply syn       -> REPLY SYN_SENT2 120
-      orig synack seq=-1   -> ESTABLISHED SYN_RECV 60
+      orig synack seq=-1 again -> ESTABLISHED SYN_RECV 60
       reply ack       -> REPLY ESTABLISHED 432000 assured
     `);
   });
@@ -257,8 +257,9 @@ describe("TCP loose pickup", () => {
     walk(`
       orig ack        -> NEW ESTABLISHED 300
       orig data 10    -> NEW ESTABLISHED 300
-      reply ack       -> REPLY ESTABLISHED 432000
-      orig ack        -> ESTABLISHED ESTABLISHED 432000 assured
+      reply ack       -> REPLY ESTABLISHED 300
+      orig ack        -> ESTABLISHED ESTABLISHED 300 assured
+      reply ack       -> REPLY ESTABLISHED 432000 assured
     `);
   });
 
@@ -298,7 +299,7 @@ describe("TCP RST", () => {
     walk(`
       ${OPEN}
       orig rst seq=+50 -> ESTABLISHED ESTABLISHED 10 assured
-      reply ack       -> REPLY ESTABLISHED 432000 assured
+      reply ack       -> REPLY ESTABLISHED 300 assured
     `);
   });
 

@@ -26,13 +26,22 @@ describe("addresses", () => {
     );
   });
 
-  it.each(["", "1.2.3", "1.2.3.4.5", "256.0.0.1", "1.2.3.04", "1.2.3.+4", " 1.2.3.4", "1.2.3.4\n", "1..2.3", "0x1.2.3.4", "a.b.c.d"])(
-    "refuses %j",
-    (text) => {
-      expect(parseAddress(text)).toBeNull();
-      expect(parseCidr(`${text}/8`)).toBeNull();
-    },
-  );
+  it.each([
+    "",
+    "1.2.3",
+    "1.2.3.4.5",
+    "256.0.0.1",
+    "1.2.3.04",
+    "1.2.3.+4",
+    " 1.2.3.4",
+    "1.2.3.4\n",
+    "1..2.3",
+    "0x1.2.3.4",
+    "a.b.c.d",
+  ])("refuses %j", (text) => {
+    expect(parseAddress(text)).toBeNull();
+    expect(parseCidr(`${text}/8`)).toBeNull();
+  });
 
   it.each(["10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/-1", "10.0.0.0/8/8", "10.0.0.0/8 ", "/8"])(
     "refuses the prefix %j",

@@ -21,8 +21,10 @@ import {
   IP_DST,
   IP_HEADER_MIN,
   IP_SRC,
+  IP_TOS,
   IP_TTL,
   optionsOk,
+  writeIpv4Header,
 } from "../../../src/plane/wire/ipv4.ts";
 import { SCTP_CHECKSUM, sctpChecksumOk, writeSctpChecksum } from "../../../src/plane/wire/sctp.ts";
 import { TCP_CHECKSUM, tcpChecksumOk, writeTcpChecksum } from "../../../src/plane/wire/tcp.ts";
@@ -59,8 +61,8 @@ describe("sum16", () => {
     );
   });
 
-  it("does not overflow on the largest packet", () => {
-    const b = new Uint8Array(65_535).fill(0xff);
+  it.each([65_535, 200_001])("does not overflow on %i bytes", (length) => {
+    const b = new Uint8Array(length).fill(0xff);
     expect(sum16(b, 0, b.length, 0xffff)).toBe(sumTwin([0xff, 0xff, ...b]));
   });
 });
@@ -73,22 +75,28 @@ describe("incremental update", () => {
   it("equals a recomputation for every 16-bit and 32-bit change", () => {
     const words = fc.array(fc.oneof(u16, fc.constantFrom(0, 0xffff)), { minLength: 4, maxLength: 12 });
     fc.assert(
-      fc.property(words, fc.nat(9), fc.oneof(int32, fc.constantFrom(0, -1)), fc.oneof(u16, fc.constantFrom(0, 0xffff)), (w, at, v32, v16) => {
-        // A word that is never 0, as every pseudo header and IP header has: without it all data may be zero.
-        const b = new Uint8Array(2 * w.length + 2);
-        w.forEach((v, i) => {
-          setU16(b, 2 * i, v);
-        });
-        setU16(b, 2 * w.length, 0x4500);
-        const field = checksum(b, 0, b.length);
-        const o = 2 * (at % (w.length - 1));
-        const changed = b.slice();
-        setI32(changed, o, v32);
-        expect(update32(field, getI32(b, o), v32)).toBe(checksumTwin(changed));
-        const small = b.slice();
-        setU16(small, o, v16);
-        expect(update16(field, getU16(b, o), v16)).toBe(checksumTwin(small));
-      }),
+      fc.property(
+        words,
+        fc.nat(9),
+        fc.oneof(int32, fc.constantFrom(0, -1)),
+        fc.oneof(u16, fc.constantFrom(0, 0xffff)),
+        (w, at, v32, v16) => {
+          // A word that is never 0, as every pseudo header and IP header has: without it all data may be zero.
+          const b = new Uint8Array(2 * w.length + 2);
+          w.forEach((v, i) => {
+            setU16(b, 2 * i, v);
+          });
+          setU16(b, 2 * w.length, 0x4500);
+          const field = checksum(b, 0, b.length);
+          const o = 2 * (at % (w.length - 1));
+          const changed = b.slice();
+          setI32(changed, o, v32);
+          expect(update32(field, getI32(b, o), v32)).toBe(checksumTwin(changed));
+          const small = b.slice();
+          setU16(small, o, v16);
+          expect(update16(field, getU16(b, o), v16)).toBe(checksumTwin(small));
+        },
+      ),
       { seed: 2, numRuns: 2000 },
     );
   });
@@ -131,6 +139,16 @@ describe("incremental update", () => {
 });
 
 describe("IPv4 header checksum", () => {
+  it("is in a header that has every field in its place", () => {
+    const b = new Uint8Array(22);
+    writeIpv4Header(b, 1, 0xb8, 0x0102, 0x0304, 0x4005, 63, 17, ip("192.168.0.1"), ip("10.0.2.3"));
+    const check = getU16(b, 1 + IP_CHECKSUM);
+    const start = [0, 0x45, 0xb8, 1, 2, 3, 4, 0x40, 5, 63, 17];
+    expect([...b]).toEqual([...start, check >> 8, check & 255, 192, 168, 0, 1, 10, 0, 2, 3, 0]);
+    expect(sumTwin(b.subarray(1, 21))).toBe(0xffff);
+    expect(b[1 + IP_TOS]).toBe(0xb8);
+  });
+
   it("knows a header from the wire and every single-bit error in it", () => {
     // The worked example of Wikipedia's "Internet checksum".
     const hex = "45000073000040004011b861c0a80001c0a800c7";
@@ -163,33 +181,40 @@ describe("pseudo header and NEEDS_CSUM", () => {
     ["UDP", PROTO_UDP, UDP_CHECKSUM],
   ])("%s: completing after any address changes gives the checksum of the new packet", (_name, protocol, field) => {
     fc.assert(
-      fc.property(int32, int32, fc.array(fc.tuple(int32, int32), { maxLength: 4 }), data, u16, (s, d, hops, payload, port) => {
-        let src = s;
-        let dst = d;
-        const m = make({ protocol, src, dst, payload });
-        makePartial(m, protocol, src, dst);
-        for (const [toSrc, toDst] of hops) {
-          let check = getU16(m.b, L4 + field);
-          check = updatePartial32(check, src, toSrc);
-          check = updatePartial32(check, dst, toDst);
-          setU16(m.b, L4 + field, check);
-          expect(check).toBe(pseudoHeaderSum(toSrc, toDst, protocol, m.len - IP_HEADER_MIN));
-          src = toSrc;
-          dst = toDst;
-        }
-        // A port is summed later: changing it leaves the field alone.
-        setU16(m.b, L4, port);
-        setI32(m.b, OFF + IP_SRC, src);
-        setI32(m.b, OFF + IP_DST, dst);
-        completeChecksum(m.b, VNET, OFF, m.len);
-        expect(vnetFlags(m.b, VNET) & VNET_F_NEEDS_CSUM).toBe(0);
-        const completed = getU16(m.b, L4 + field);
-        const l4 = m.b.slice(L4, OFF + m.len);
-        expect(sumTwin([...pseudoHeader(src, dst, protocol, l4.length), ...l4])).toBe(0xffff);
-        if (protocol === PROTO_TCP) writeTcpChecksum(m.b, L4, l4.length, src, dst);
-        else writeUdpChecksum(m.b, L4, src, dst);
-        expect(completed).toBe(getU16(m.b, L4 + field));
-      }),
+      fc.property(
+        int32,
+        int32,
+        fc.array(fc.tuple(int32, int32), { maxLength: 4 }),
+        data,
+        u16,
+        (s, d, hops, payload, port) => {
+          let src = s;
+          let dst = d;
+          const m = make({ protocol, src, dst, payload });
+          makePartial(m, protocol, src, dst);
+          for (const [toSrc, toDst] of hops) {
+            let check = getU16(m.b, L4 + field);
+            check = updatePartial32(check, src, toSrc);
+            check = updatePartial32(check, dst, toDst);
+            setU16(m.b, L4 + field, check);
+            expect(check).toBe(pseudoHeaderSum(toSrc, toDst, protocol, m.len - IP_HEADER_MIN));
+            src = toSrc;
+            dst = toDst;
+          }
+          // A port is summed later: changing it leaves the field alone.
+          setU16(m.b, L4, port);
+          setI32(m.b, OFF + IP_SRC, src);
+          setI32(m.b, OFF + IP_DST, dst);
+          completeChecksum(m.b, VNET, OFF, m.len);
+          expect(vnetFlags(m.b, VNET) & VNET_F_NEEDS_CSUM).toBe(0);
+          const completed = getU16(m.b, L4 + field);
+          const l4 = m.b.slice(L4, OFF + m.len);
+          expect(sumTwin([...pseudoHeader(src, dst, protocol, l4.length), ...l4])).toBe(0xffff);
+          if (protocol === PROTO_TCP) writeTcpChecksum(m.b, L4, l4.length, src, dst);
+          else writeUdpChecksum(m.b, L4, src, dst);
+          expect(completed).toBe(getU16(m.b, L4 + field));
+        },
+      ),
       { seed: 5, numRuns: 300 },
     );
   });
@@ -301,5 +326,9 @@ describe("optionsOk", () => {
     expect(check(0x94, 5, 0, 0)).toBe(false);
     expect(check(1, 1, 1, 0x94)).toBe(false);
     expect(check(0x94, 4, 0, 0, 7, 8, 0, 0)).toBe(false);
+    // The option's type is the last byte of the buffer.
+    const b = new Uint8Array(24).fill(1);
+    b[23] = 0x94;
+    expect(optionsOk(b, 0, 24)).toBe(false);
   });
 });

@@ -14,7 +14,13 @@ import { pseudoHeaderSum, writeIpv4HeaderChecksum } from "../../../src/plane/wir
 import { ICMP_HEADER, writeIcmpChecksum, writeIcmpHeader } from "../../../src/plane/wire/icmp.ts";
 import { IP_HEADER_MIN, IP_TOTAL_LENGTH, writeIpv4Header } from "../../../src/plane/wire/ipv4.ts";
 import { SCTP_HEADER, writeSctpChecksum, writeSctpHeader } from "../../../src/plane/wire/sctp.ts";
-import { TCP_ACK, TCP_CHECKSUM, TCP_HEADER_MIN, writeTcpChecksum, writeTcpHeader } from "../../../src/plane/wire/tcp.ts";
+import {
+  TCP_ACK,
+  TCP_CHECKSUM,
+  TCP_HEADER_MIN,
+  writeTcpChecksum,
+  writeTcpHeader,
+} from "../../../src/plane/wire/tcp.ts";
 import { UDP_CHECKSUM, UDP_HEADER, writeUdpChecksum, writeUdpHeader } from "../../../src/plane/wire/udp.ts";
 import { writeVnet } from "../../../src/plane/wire/virtio.ts";
 
@@ -88,7 +94,16 @@ export function make(f: Fields = {}): Made {
 export function makePartial(m: Made, protocol: number, src: number, dst: number, gsoType = 0, gsoSize = 0): void {
   const offset = protocol === PROTO_TCP ? TCP_CHECKSUM : UDP_CHECKSUM;
   setU16(m.b, L4 + offset, pseudoHeaderSum(src, dst, protocol, m.len - IP_HEADER_MIN));
-  writeVnet(m.b, VNET, VNET_F_NEEDS_CSUM, gsoType, IP_HEADER_MIN + (HEADERS[protocol] ?? 0), gsoSize, IP_HEADER_MIN, offset);
+  writeVnet(
+    m.b,
+    VNET,
+    VNET_F_NEEDS_CSUM,
+    gsoType,
+    IP_HEADER_MIN + (HEADERS[protocol] ?? 0),
+    gsoSize,
+    IP_HEADER_MIN,
+    offset,
+  );
 }
 
 /** Changes the total length and makes the header checksum right again. */

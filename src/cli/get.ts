@@ -1,0 +1,154 @@
+import type { Command } from "commander";
+import { ask, findLab } from "../lab/controlClient.ts";
+import type { ViewName, Views } from "../lab/controlProtocol.ts";
+import type { ConntrackRow } from "../observe/tables.ts";
+import { type Format, print, printJson, table } from "./output.ts";
+
+type Cell = string | number | null;
+interface Columns<T> {
+  header: string[];
+  row: (item: T) => Cell[];
+  /** What stands in place of an empty table. */
+  empty: string;
+}
+
+const qualified = (o: { namespace: string; name: string }): string => `${o.namespace}/${o.name}`;
+const yesNo = (b: boolean): string => (b ? "yes" : "no");
+
+const VIEWS: { [V in ViewName]: Columns<Views[V][number]> } = {
+  pods: {
+    header: ["NAME", "READY", "ADDRESS", "ENI", "DEPLOYMENT"],
+    row: (p) => [qualified(p), yesNo(p.ready), p.address, p.hostNetwork ? `${p.node} (host)` : p.eni, p.deployment],
+    empty: "no pods",
+  },
+  services: {
+    header: ["NAME", "TYPE", "CLUSTER-IP", "PORTS", "ENDPOINTS"],
+    row: (s) => [
+      qualified(s),
+      s.type,
+      s.clusterIP ?? "None",
+      s.ports.map((p) => `${p.port}${p.nodePort === null ? "" : `:${p.nodePort}`}/${p.protocol}`).join(","),
+      s.ports.map((p) => p.endpoints).join(","),
+    ],
+    empty: "no services",
+  },
+  endpoints: {
+    header: ["SERVICE", "PROTOCOL", "ENDPOINT", "POD"],
+    row: (e) => [e.service, e.protocol, `${e.address}:${e.port}`, e.pod],
+    empty: "no endpoints",
+  },
+  nodes: {
+    header: ["NAME", "TYPE", "ZONE", "ADDRESS", "PUBLIC", "ENIS", "PODS", "FREE"],
+    row: (n) => [
+      n.name,
+      n.instanceType,
+      n.availabilityZone,
+      n.address,
+      n.publicAddress,
+      `${n.enis}/${n.maxEnis}`,
+      n.pods,
+      n.freePodAddresses,
+    ],
+    empty: "no nodes",
+  },
+  enis: {
+    header: ["NAME", "SUBNET", "ADDRESS", "PUBLIC", "SLOTS", "PODS", "ASSIGNED"],
+    row: (e) => [
+      e.name,
+      e.subnet,
+      e.address,
+      e.publicAddress,
+      e.slots === null ? null : `${e.assigned.length}/${e.slots}`,
+      e.pods,
+      shorten(e.assigned),
+    ],
+    empty: "no ENIs",
+  },
+  subnets: {
+    header: ["NAME", "ZONE", "CIDR", "ROUTE-TABLE", "PUBLIC", "FREE", "FREE-/28"],
+    row: (s) => [
+      s.name,
+      s.availabilityZone,
+      s.cidrBlock,
+      s.routeTable,
+      yesNo(s.mapPublicIpOnLaunch),
+      s.freeAddresses,
+      s.freePrefixes,
+    ],
+    empty: "no subnets",
+  },
+  routes: {
+    header: ["TABLE", "DESTINATION", "TARGET", "SUBNETS"],
+    row: (r) => [r.main ? `${r.routeTable} (main)` : r.routeTable, r.destination, r.target, r.subnets.join(",")],
+    empty: "no routes",
+  },
+  conntrack: {
+    header: ["NODE", "PROTO", "STATE", "TTL", "ORIGINAL", "ANSWERED BY", "SERVICE"],
+    row: (c) => [c.node, c.protocol, c.state ?? flags(c), c.timeout, original(c), answeredBy(c), c.service],
+    empty: "no connections",
+  },
+  reasons: {
+    header: ["CODE", "COUNT", "MEANING"],
+    row: (r) => [r.code, r.count, r.text],
+    empty: "no reasons",
+  },
+};
+
+const SHOWN = 3;
+
+function shorten(list: readonly string[]): string {
+  return list.length <= SHOWN ? list.join(",") : `${list.slice(0, SHOWN).join(",")} +${list.length - SHOWN}`;
+}
+
+function flags(c: ConntrackRow): string {
+  if (c.status.includes("ASSURED")) return "assured";
+  return c.status.includes("SEEN_REPLY") ? "replied" : "unreplied";
+}
+
+function original(c: ConntrackRow): string {
+  const o = c.original;
+  if (c.protocol === "icmp") return `${o.source} -> ${o.destination} id ${o.sourcePort}`;
+  return `${o.source}:${o.sourcePort} -> ${o.destination}:${o.destinationPort}`;
+}
+
+/** Who answers, and to which address where that is not the sender's own. */
+function answeredBy(c: ConntrackRow): string {
+  const { reply, original: o } = c;
+  const ports = c.protocol !== "icmp";
+  const who = ports ? `${c.to}:${reply.sourcePort}` : c.to;
+  const same = reply.destination === o.source && reply.destinationPort === o.sourcePort;
+  if (same || (!ports && reply.destination === o.source)) return who;
+  return `${who}, to ${reply.destination}${ports ? `:${reply.destinationPort}` : ""}`;
+}
+
+export function getCommand(program: Command): void {
+  program
+    .command("get")
+    .description(`show what a running lab has: ${Object.keys(VIEWS).join(", ")}`)
+    .argument("<what>", Object.keys(VIEWS).join(", "))
+    .argument("[object]", "only what has this name")
+    .option("-n, --name <name>", "which of several running labs")
+    .option("-a, --all", "reasons: those that never happened as well")
+    .option("-o, --output <format>", "table or json", "table")
+    .action(
+      async (what: string, object: string | undefined, options: { name?: string; output: Format; all?: boolean }) => {
+        if (!isView(what))
+          throw new Error(`there is no view "${what}": choose one of ${Object.keys(VIEWS).join(", ")}`);
+        const rows = await ask(await findLab(options.name), "get", { what, name: object ?? null });
+        if (options.output === "json") printJson(rows);
+        else print(viewTable(what, rows, options.all === true || object !== undefined));
+      },
+    );
+}
+
+function isView(name: string): name is ViewName {
+  return Object.hasOwn(VIEWS, name);
+}
+
+/** A view as a table for people. */
+export function viewTable<V extends ViewName>(what: V, rows: Views[ViewName], all: boolean): string {
+  const view = VIEWS[what] as Columns<Views[ViewName][number]>;
+  const shown = what === "reasons" && !all ? (rows as Views["reasons"]).filter((r) => r.count > 0) : rows;
+  if (shown.length === 0) return what === "reasons" ? "no packet was dropped" : view.empty;
+  return table(view.header, shown.map(view.row));
+}

@@ -1,0 +1,79 @@
+/** How the command line writes: tables for people, JSON for programs, colour only on a terminal that wants it. */
+
+export type Format = "table" | "json";
+
+/** Width of the terminal, or 80 where there is none. */
+export function terminalWidth(): number {
+  return process.stdout.columns ?? 80;
+}
+
+const useColour = process.stdout.isTTY === true && (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb";
+
+function paint(code: number): (text: string) => string {
+  return useColour ? (text) => `\u001b[${code}m${text}\u001b[0m` : (text) => text;
+}
+
+export const bold = paint(1);
+export const dim = paint(2);
+export const red = paint(31);
+export const green = paint(32);
+export const yellow = paint(33);
+
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+export function printError(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+const GAP = 2;
+
+/** A table with as wide columns as their cells need; numbers to the right. Columns that nobody fills are left out. */
+export function table(header: string[], rows: (string | number | null)[][]): string {
+  const used = header.map((_, i) => rows.length === 0 || rows.some((r) => r[i] !== null && r[i] !== ""));
+  const keep = <T>(cells: T[]): T[] => cells.filter((_, i) => used[i]);
+  const right = keep(header.map((_, i) => rows.length > 0 && rows.every((r) => typeof r[i] === "number")));
+  const text = [keep(header), ...rows.map((r) => keep(r).map((c) => String(c ?? "-")))];
+  const widths = text[0].map((_, i) => Math.max(...text.map((r) => r[i].length)));
+  const line = (cells: string[]): string =>
+    cells
+      .map((c, i) => (right[i] ? c.padStart(widths[i]) : i === cells.length - 1 ? c : c.padEnd(widths[i])))
+      .join(" ".repeat(GAP))
+      .trimEnd();
+  return [bold(line(text[0])), ...text.slice(1).map(line)].join("\n");
+}
+
+/** Breaks a text at spaces to fit a width; further lines are indented. */
+export function wrap(text: string, width: number, indent: string): string {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = indent + word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line].join("\n");
+}
+
+/** Progress on stderr: a line that is rewritten on a terminal, nothing elsewhere. */
+export class Progress {
+  readonly #tty = process.stderr.isTTY === true;
+  #shown = false;
+
+  show(what: string, done: number, total: number): void {
+    if (!this.#tty || total < 2) return;
+    process.stderr.write(`\r\u001b[K${what}: ${done} of ${total}`);
+    this.#shown = true;
+  }
+
+  end(): void {
+    if (this.#shown) process.stderr.write("\r\u001b[K");
+    this.#shown = false;
+  }
+}

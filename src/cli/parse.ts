@@ -1,0 +1,20 @@
+import { InvalidArgumentError } from "commander";
+
+const PORT_MAX = 65_535;
+
+/** A port number from 0 to 65535, for commander. */
+export function parsePort(text: string): number {
+  return wholeNumber(text, 0, PORT_MAX);
+}
+
+/** Number of TUN queues of each device, for commander. */
+export function parseQueues(text: string): number {
+  return wholeNumber(text, 1, 16);
+}
+
+function wholeNumber(text: string, min: number, max: number): number {
+  const n = Number(text);
+  if (!/^\d+$/.test(text) || n < min || n > max)
+    throw new InvalidArgumentError(`expected a whole number from ${min} to ${max}, got "${text}".`);
+  return n;
+}

@@ -1,0 +1,55 @@
+import type { Change } from "../control/cluster.ts";
+import type { EndpointView, EniView, NodeView, PodView, RouteView, ServiceView, SubnetView } from "../control/views.ts";
+import type { Explanation } from "../observe/explain.ts";
+import type { ConntrackRow, ReasonCount } from "../observe/tables.ts";
+import type { PodEntry } from "./podEntry.ts";
+
+/** What the command line asks a running lab, and what it gets: one JSON line each, one request a connection. */
+export interface ControlVerbs {
+  status: { argument: null; result: LabStatus };
+  down: { argument: null; result: null };
+  /** How to run a command in a pod's, host's or node's namespace. */
+  exec: { argument: { name: string }; result: { hostPid: number; entry: PodEntry } };
+  apply: { argument: { path: string }; result: Change & { notes: readonly string[] } };
+  delete: { argument: { path: string | null; names: string[] }; result: Change };
+  get: { argument: { what: ViewName; name: string | null }; result: Views[ViewName] };
+  why: { argument: WhyQuestion; result: Explanation };
+  logs: { argument: { name: string }; result: { container: string; text: string }[] };
+  /** Throws in the main thread or in the plane: how a lab ends then is tested with it. */
+  fault: { argument: { where: "main" | "plane" }; result: null };
+}
+
+export type Verb = keyof ControlVerbs;
+
+export interface LabStatus {
+  name: string;
+  pid: number;
+  pods: number;
+  ready: number;
+  metrics: string;
+  rootless: boolean;
+}
+
+export interface WhyQuestion {
+  protocol: string;
+  source: string;
+  destination: string;
+  fromPort: number | null;
+}
+
+export interface Views {
+  pods: PodView[];
+  services: ServiceView[];
+  endpoints: EndpointView[];
+  nodes: NodeView[];
+  enis: EniView[];
+  subnets: SubnetView[];
+  routes: RouteView[];
+  conntrack: ConntrackRow[];
+  reasons: ReasonCount[];
+}
+
+export type ViewName = keyof Views;
+
+export type ControlRequest = { verb: Verb; argument: unknown };
+export type ControlReply = { result: unknown } | { error: string };

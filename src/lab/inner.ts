@@ -1,0 +1,135 @@
+import { umount } from "../device/libc.ts";
+import { MNT_DETACH } from "../device/linux.ts";
+import { metricsRegistry } from "../observe/metrics.ts";
+import { ControlServer } from "./controlServer.ts";
+import type { LoadedLab } from "./files/load.ts";
+import { innerChannel } from "./innerChannel.ts";
+import { MetricsServer } from "./metricsServer.ts";
+import { RunningLab } from "./runningLab.ts";
+import { socketPath, stateDirectory } from "./stateDirectory.ts";
+
+export interface InnerOptions {
+  verify: boolean;
+  queues: number;
+  /** null: as the lab file says. */
+  metricsPort: number | null;
+  onProgress: (what: string, done: number, total: number) => void;
+  print: (text: string) => void;
+  printError: (text: string) => void;
+}
+
+const EXIT_FAILED = 1;
+
+/**
+ * The inner process: brings the lab up, serves its control socket and its metrics until it is asked to stop, and takes
+ * it down. Whatever goes wrong ends the process, and with it, because it is what PID 1 waits for, everything that runs
+ * in the lab.
+ *
+ * @returns exit code.
+ */
+export async function runInner(loaded: LoadedLab, options: InnerOptions): Promise<number> {
+  const channel = innerChannel();
+  // Nobody reads any more once `up --detach` has gone; that must not end the lab.
+  process.stdout.on("error", () => {});
+  process.stderr.on("error", () => {});
+  const fatal = (error: Error): never => {
+    options.printError(`podplane: ${error.stack ?? error.message}`);
+    process.exit(EXIT_FAILED);
+  };
+  process.on("uncaughtException", fatal);
+  process.on("unhandledRejection", (reason) => fatal(reason instanceof Error ? reason : new Error(String(reason))));
+
+  let stopping = false;
+  const stopped = new Promise<void>((resolve) => {
+    channel.onStop(() => {
+      stopping = true;
+      resolve();
+    });
+  });
+  const name = loaded.cluster.lab.metadata.name;
+  const directory = stateDirectory();
+  let down = (): void => {};
+  const askedDown = new Promise<void>((resolve) => {
+    down = resolve;
+  });
+  const lab: { current: RunningLab | null } = { current: null };
+  const running = (): RunningLab => {
+    if (lab.current === null) throw new Error(`lab ${name} is not up yet`);
+    return lab.current;
+  };
+  let metricsUrl = "";
+  // The socket first: it lies in the host's directory, over which the lab then mounts its own.
+  const control = await ControlServer.listen(socketPath(name), {
+    status: async () => {
+      const pods = running().pods;
+      const pid = await channel.hostPid();
+      return { name, pid, pods: pods.total, ready: pods.ready, metrics: metricsUrl, rootless: channel.rootless };
+    },
+    down: async () => {
+      setImmediate(down);
+      return null;
+    },
+    exec: async ({ name: who }) => ({ hostPid: await channel.hostPid(), entry: running().entry(who) }),
+    apply: ({ path }) => running().apply(path),
+    delete: ({ path, names }) => running().delete(path, names),
+    get: ({ what, name: one }) => running().view(what, one),
+    why: (question) => running().why(question),
+    logs: async ({ name: who }) => running().logs(who),
+    fault: async ({ where }) => {
+      if (where === "plane") running().plane.fault();
+      else
+        setImmediate(() => {
+          throw new Error("fault injected into the main thread");
+        });
+      return null;
+    },
+  });
+  let metrics: MetricsServer | null = null;
+  try {
+    lab.current = new RunningLab(loaded, {
+      verify: options.verify,
+      queues: options.queues,
+      directory,
+      onProgress: options.onProgress,
+      onFatal: fatal,
+      onEvent: options.printError,
+    });
+    const { plane } = lab.current;
+    const source = {
+      counters: plane.counters,
+      devices: () => running().devices(),
+      kernel: () => running().deviceStats(),
+    };
+    const { address, port } = loaded.cluster.lab.spec.metrics;
+    metrics = await MetricsServer.listen(metricsRegistry(source), address, options.metricsPort ?? port);
+    metricsUrl = metrics.url;
+    // Stopping ends the start, which then throws.
+    void stopped.then(() => lab.current?.abort());
+    const began = performance.now();
+    await lab.current.start();
+    const took = ((performance.now() - began) / 1000).toFixed(1);
+    const { nodes, hosts } = loaded.cluster.lab.spec;
+    const pods = lab.current.pods.total;
+    options.print(
+      `lab ${name} is up in ${took} s: ${nodes.length} nodes, ${pods} pods, ${hosts.length} hosts; metrics at ${metricsUrl}`,
+    );
+    channel.ready({ name, metrics: metricsUrl });
+    await Promise.race([stopped, askedDown]);
+  } catch (error) {
+    if (!stopping) {
+      options.printError(`podplane: ${error instanceof Error ? error.message : String(error)}`);
+      process.exitCode = EXIT_FAILED;
+    }
+  } finally {
+    await metrics?.close();
+    await lab.current?.stop();
+    try {
+      umount(directory, MNT_DETACH);
+    } catch {
+      // It was never mounted: the lab failed before that.
+    }
+    await control.close();
+    channel.close();
+  }
+  return process.exitCode === undefined ? 0 : Number(process.exitCode);
+}

@@ -1,0 +1,90 @@
+import type { NamespaceSpec as LabNamespace } from "../control/workloads.ts";
+import type { NamespaceSpec } from "./namespaceProtocol.ts";
+
+/** A TUN's default ring of 500 packets overflows on bursts. */
+const TXQUEUELEN = 10_000;
+/** The link-local gateway that the VPC CNI gives every pod (vpc-cni driver.go, SetupPodNetwork). */
+const POD_GATEWAY = "169.254.1.1";
+const DEVICE = "eth0";
+/** kube-apiserver's --service-node-port-range. */
+const NODE_PORTS = "30000-32767";
+const NODE_PORT_TABLE = "200";
+const ANY_LOCAL_TABLE = "201";
+/** The rules of ours come before it. */
+const LOCAL_RULE_PREFERENCE = 4;
+
+/**
+ * Settings that matter to forwarding are set, not inherited, so that a lab behaves alike on every machine: no reverse
+ * path filter (the plane checks sources), TCP as Linux ships it.
+ */
+const SYSCTLS: Record<string, string> = {
+  "net.ipv4.conf.all.rp_filter": "0",
+  "net.ipv4.conf.eth0.rp_filter": "0",
+  "net.ipv4.ip_forward": "0",
+  "net.ipv4.conf.eth0.accept_redirects": "0",
+  "net.ipv4.tcp_syncookies": "1",
+  "net.ipv4.tcp_sack": "1",
+  "net.ipv4.tcp_timestamps": "1",
+  "net.ipv4.tcp_window_scaling": "1",
+  "net.ipv4.tcp_mtu_probing": "0",
+  "net.ipv4.ip_no_pmtu_disc": "0",
+};
+
+/** A name that a namespace's file may have. */
+export function namespaceFileName(name: string): string {
+  return name.replaceAll("/", ".");
+}
+
+export interface NetOptions {
+  offload: boolean;
+  queues: number;
+}
+
+/** How a pod's, a host's or a node's own network namespace is set up. */
+export function netSpec(spec: LabNamespace, options: NetOptions): NamespaceSpec {
+  const node = spec.kind === "node";
+  return {
+    name: namespaceFileName(spec.name),
+    device: DEVICE,
+    addresses: [`${spec.address}/32`],
+    mtu: spec.mtu,
+    txqueuelen: TXQUEUELEN,
+    offload: options.offload,
+    queues: options.queues,
+    routes:
+      spec.kind === "pod"
+        ? [`${POD_GATEWAY} dev ${DEVICE} scope link`, `default via ${POD_GATEWAY} dev ${DEVICE}`]
+        : [`default dev ${DEVICE} src ${spec.address}`, ...(node ? nodeRoutes(spec.address) : [])],
+    rules: node ? nodeRules() : [],
+    ...(node ? { localRulePreference: LOCAL_RULE_PREFERENCE } : {}),
+    sysctls: node ? { ...SYSCTLS, ...NODE_SYSCTLS } : SYSCTLS,
+  };
+}
+
+/**
+ * A node's host namespace. The plane is the node's NAT, so what a real node translates in OUTPUT must reach the TUN:
+ * NodePorts at the node's own addresses and at 127.0.0.1 are routed out instead of to the loopback, by rules in front of
+ * the local table. What the plane delivers is for the node, whatever address it names (its other ENIs', 127.0.0.1).
+ */
+function nodeRules(): string[] {
+  return [
+    `pref 1 iif ${DEVICE} lookup ${ANY_LOCAL_TABLE}`,
+    `pref 2 iif lo ipproto tcp dport ${NODE_PORTS} lookup ${NODE_PORT_TABLE}`,
+    `pref 3 iif lo ipproto udp dport ${NODE_PORTS} lookup ${NODE_PORT_TABLE}`,
+  ];
+}
+
+function nodeRoutes(address: string): string[] {
+  return [
+    `local default dev lo table ${ANY_LOCAL_TABLE}`,
+    `127.0.0.0/8 dev ${DEVICE} src 127.0.0.1 table ${NODE_PORT_TABLE}`,
+    `${address} dev ${DEVICE} src ${address} table ${NODE_PORT_TABLE}`,
+  ];
+}
+
+const NODE_SYSCTLS: Record<string, string> = {
+  "net.ipv4.conf.all.accept_local": "1",
+  "net.ipv4.conf.eth0.accept_local": "1",
+  "net.ipv4.conf.all.route_localnet": "1",
+  "net.ipv4.conf.eth0.route_localnet": "1",
+};
