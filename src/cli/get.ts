@@ -83,8 +83,17 @@ const VIEWS: { [V in ViewName]: Columns<Views[V][number]> } = {
     empty: "no routes",
   },
   conntrack: {
-    header: ["NODE", "PROTO", "STATE", "TTL", "ORIGINAL", "ANSWERED BY", "SERVICE"],
-    row: (c) => [c.node, c.protocol, c.state ?? flags(c), c.timeout, original(c), answeredBy(c), c.service],
+    header: ["NODE", "PROTO", "STATE", "TTL", "FROM", "TO", "ANSWERED-BY", "SEEN-AS"],
+    row: (c) => [
+      c.node,
+      c.protocol,
+      c.state ?? flags(c),
+      c.timeout,
+      end(c.from, c.original.sourcePort, c),
+      end(c.service ?? c.toOriginal, c.original.destinationPort, c),
+      end(c.to, c.reply.sourcePort, c),
+      seenAs(c),
+    ],
     empty: "no connections",
   },
   reasons: {
@@ -105,20 +114,18 @@ function flags(c: ConntrackRow): string {
   return c.status.includes("SEEN_REPLY") ? "replied" : "unreplied";
 }
 
-function original(c: ConntrackRow): string {
-  const o = c.original;
-  if (c.protocol === "icmp") return `${o.source} -> ${o.destination} id ${o.sourcePort}`;
-  return `${o.source}:${o.sourcePort} -> ${o.destination}:${o.destinationPort}`;
+/** An end of a connection by its name (without the namespace "default", for width) and port. */
+function end(name: string, port: number, c: ConntrackRow): string {
+  const short = name.replace(/^(pod|svc)\/default\//, "$1/");
+  // A service's name has its port already; an ICMP query has none.
+  return c.protocol === "icmp" || /^svc\/.*:/.test(short) ? short : `${short}:${port}`;
 }
 
-/** Who answers, and to which address where that is not the sender's own. */
-function answeredBy(c: ConntrackRow): string {
+/** The source that the answering end sees, where it is not the sender's own. */
+function seenAs(c: ConntrackRow): string | null {
   const { reply, original: o } = c;
-  const ports = c.protocol !== "icmp";
-  const who = ports ? `${c.to}:${reply.sourcePort}` : c.to;
-  const same = reply.destination === o.source && reply.destinationPort === o.sourcePort;
-  if (same || (!ports && reply.destination === o.source)) return who;
-  return `${who}, to ${reply.destination}${ports ? `:${reply.destinationPort}` : ""}`;
+  if (reply.destination === o.source && (c.protocol === "icmp" || reply.destinationPort === o.sourcePort)) return null;
+  return c.protocol === "icmp" ? reply.destination : `${reply.destination}:${reply.destinationPort}`;
 }
 
 export function getCommand(program: Command): void {

@@ -37,7 +37,7 @@ export interface PodState {
   readonly ready: boolean;
 }
 
-export interface ServicePortState {
+interface ServicePortState {
   /** `svc/default/api:80/TCP` */
   readonly key: string;
   readonly port: ServicePort;
@@ -46,7 +46,7 @@ export interface ServicePortState {
   readonly endpoints: readonly ResolvedEndpoint[];
 }
 
-export interface ServiceState {
+interface ServiceState {
   readonly key: string;
   readonly object: Service;
   /** int32; null: headless or ExternalName, no packet is translated for it. */

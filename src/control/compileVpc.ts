@@ -95,6 +95,6 @@ export function hostRows(state: ClusterState, ids: Ids): Row[] {
 }
 
 /** MTU of a host's device in bytes. */
-export function hostMtu(state: ClusterState, host: HostState): number {
+function hostMtu(state: ClusterState, host: HostState): number {
   return host.spec.mtu ?? (host.spec.subnet === undefined ? OUTSIDE_MTU : state.cni.eniMtu);
 }

@@ -5,9 +5,11 @@ interface Space {
   readonly ids: Map<string, number>;
   readonly taken: Set<number>;
   readonly seen: Set<string>;
+  /** No index under this one is free. */
+  low: number;
 }
 
-const space = (): Space => ({ ids: new Map(), taken: new Set(), seen: new Set() });
+const space = (): Space => ({ ids: new Map(), taken: new Set(), seen: new Set(), low: 0 });
 
 /**
  * Small indices for names: the same for as long as the name is asked for in every round, the lowest free one for a new
@@ -19,26 +21,26 @@ export class Ids {
 
   /** The index of a name. */
   of(kind: IdKind, key: string): number {
-    const { ids, taken, seen } = this.#spaces[kind];
-    seen.add(key);
-    const known = ids.get(key);
+    const own = this.#spaces[kind];
+    own.seen.add(key);
+    const known = own.ids.get(key);
     if (known !== undefined) return known;
-    let id = 0;
-    while (taken.has(id)) id++;
-    ids.set(key, id);
-    taken.add(id);
-    return id;
+    while (own.taken.has(own.low)) own.low++;
+    own.ids.set(key, own.low);
+    own.taken.add(own.low);
+    return own.low;
   }
 
   /** Ends a round: names that were not asked for in it lose their index. */
   endRound(): void {
-    for (const { ids, taken, seen } of Object.values(this.#spaces)) {
-      for (const [key, id] of ids) {
-        if (seen.has(key)) continue;
-        ids.delete(key);
-        taken.delete(id);
+    for (const own of Object.values(this.#spaces)) {
+      for (const [key, id] of own.ids) {
+        if (own.seen.has(key)) continue;
+        own.ids.delete(key);
+        own.taken.delete(id);
+        own.low = Math.min(own.low, id);
       }
-      seen.clear();
+      own.seen.clear();
     }
   }
 }

@@ -27,7 +27,7 @@ export interface ServiceView {
   readonly ports: readonly ServicePortView[];
 }
 
-export interface ServicePortView {
+interface ServicePortView {
   readonly name: string | null;
   readonly protocol: string;
   readonly port: number;

@@ -20,7 +20,7 @@ export interface NamespaceSpec {
 }
 
 /** A process that runs in a workload's namespace. */
-export interface ProcessSpec {
+interface ProcessSpec {
   /** Name of the container; `main` for a host. */
   readonly name: string;
   /** Never empty: program, then arguments. */

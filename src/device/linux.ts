@@ -15,19 +15,17 @@ export const EINTR = 4;
 export const EIO = 5;
 export const EBADF = 9;
 export const EAGAIN = 11;
-export const EEXIST = 17;
-export const EINVAL = 22;
 export const EMSGSIZE = 90;
 
 // include/uapi/linux/eventpoll.h
-export const EPOLL_CLOEXEC = O_CLOEXEC;
+export const EPOLL_CLOEXEC = 0o2000000;
 export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_DEL = 2;
 export const EPOLLIN = 0x001;
 
 // include/uapi/linux/eventfd.h
-export const EFD_NONBLOCK = O_NONBLOCK;
-export const EFD_CLOEXEC = O_CLOEXEC;
+export const EFD_NONBLOCK = 0o4000;
+export const EFD_CLOEXEC = 0o2000000;
 
 // include/uapi/linux/sched.h
 export const CLONE_NEWNET = 0x4000_0000;
@@ -44,8 +42,8 @@ export const AF_INET = 2;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
-export const SOCK_NONBLOCK = O_NONBLOCK;
-export const SOCK_CLOEXEC = O_CLOEXEC;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 

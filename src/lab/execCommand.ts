@@ -18,7 +18,7 @@ const RESETS_INTERRUPT = ["env", "--default-signal=INT,QUIT"];
  * @param hostPid PID of the lab's PID 1 as the host sees it (InnerChannel.hostPid).
  * @throws Error with code ENOENT when there is no such process, EACCES when it is another user's.
  */
-export function execArgv(hostPid: number, pod: PodEntry, command: string[]): string[] {
+function execArgv(hostPid: number, pod: PodEntry, command: string[]): string[] {
   const rootless = readlinkSync(`/proc/${hostPid}/ns/user`) !== readlinkSync("/proc/self/ns/user");
   const resets = spawnSync(RESETS_INTERRUPT[0], [...RESETS_INTERRUPT.slice(1), "true"]).status === 0;
   return [

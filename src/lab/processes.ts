@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type PodEntry, podCommand, podEnvironment } from "./podEntry.ts";
 import { type Backoff, RestartDelay } from "./restartDelay.ts";
 
-export type RestartPolicy = "Always" | "OnFailure" | "Never";
+type RestartPolicy = "Always" | "OnFailure" | "Never";
 
 export interface ContainerSpec {
   /** Names the log file: `NAME.log`. */
@@ -16,7 +16,7 @@ export interface ContainerSpec {
 }
 
 /** What a container does. Times are Date.now(). */
-export type ContainerState =
+type ContainerState =
   | { status: "running"; pid: number; startedAt: number; restarts: number }
   | { status: "exited"; code: number; exitedAt: number; restarts: number /** null: never */; restartAt: number | null };
 

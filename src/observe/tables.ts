@@ -36,8 +36,9 @@ export interface ConntrackRow {
   timeout: number;
   original: TupleView;
   reply: TupleView;
-  /** Names of the original source, and of the endpoint or destination that answers. */
+  /** Names (or addresses) of the original source and destination, and of the end that answers. */
   from: string;
+  toOriginal: string;
   to: string;
   /** The service that translated it, or null. */
   service: string | null;
@@ -95,6 +96,7 @@ export function conntrackRows(entries: readonly ConntrackEntry[], names: NameSou
     original: tuple(e.original),
     reply: tuple(e.reply),
     from: show(e.original[0]),
+    toOriginal: show(e.original[1]),
     to: show(e.reply[0]),
     service: e.service < 0 ? null : names.service(e.service),
     status: STATUS_NAMES.filter(([bit]) => (e.status & bit) !== 0).map(([, name]) => name),

@@ -30,7 +30,7 @@ const NO_NODE = -1;
 /** The host is outside the VPC: it has no ENI. */
 const NO_ENI = -1;
 /** The packet reached no node's ENI: it was delivered, answered, queued or dropped. */
-export const DONE = -1;
+const DONE = -1;
 
 /**
  * The VPC from the sending ENI to the receiving one: source/destination check and the route table of the sender's

@@ -1,5 +1,4 @@
 import {
-  FRAG_ANY,
   FRAG_DF,
   FRAG_MF,
   FRAG_OFFSET_MASK,
@@ -126,11 +125,6 @@ export function fragment(p: Packet, mtu: number, df: boolean, sink: PieceSink): 
     made++;
   }
   return made;
-}
-
-/** Whether the packet is a fragment on the wire. */
-export function isFragment(p: Packet): boolean {
-  return (p.frag & FRAG_ANY) !== 0;
 }
 
 /** Overwrites options that only the first fragment carries with no-ops (net/ipv4/ip_options.c, ip_options_fragment). */

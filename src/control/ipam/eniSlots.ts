@@ -1,4 +1,4 @@
-import { addressAt, type Cidr, cidrSize, containsAddress } from "../vpc/cidr.ts";
+import { addressAt, type Cidr, cidrSize } from "../vpc/cidr.ts";
 import type { Eni } from "../vpc/eni.ts";
 
 /** An ENI and which of its slots' addresses pods have. */
@@ -42,9 +42,5 @@ export class EniSlots implements Eni {
 
   release(address: number): void {
     this.#used.delete(address);
-  }
-
-  owns(address: number): boolean {
-    return this.slots.some((slot) => containsAddress(slot, address));
   }
 }

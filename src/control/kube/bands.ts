@@ -10,11 +10,10 @@ export interface Band {
   readonly dynamic: number;
 }
 
-/** The lowest free number of the dynamic part, else of the static part; null: the range is full. */
-export function lowestFree(band: Band, taken: { has(n: number): boolean }): number | null {
-  for (let n = band.dynamic; n <= band.last; n++) if (!taken.has(n)) return n;
-  for (let n = band.first; n < band.dynamic; n++) if (!taken.has(n)) return n;
-  return null;
+/** The free numbers in the order in which they are given: the dynamic part from its lowest on, then the static part. */
+export function* freeNumbers(band: Band, taken: { has(n: number): boolean }): Generator<number, undefined> {
+  for (let n = band.dynamic; n <= band.last; n++) if (!taken.has(n)) yield n;
+  for (let n = band.first; n < band.dynamic; n++) if (!taken.has(n)) yield n;
 }
 
 const STATIC_MIN = 16;

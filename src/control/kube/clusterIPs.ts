@@ -4,7 +4,7 @@ import { objectKey } from "../objects/kinds.ts";
 import type { ObjectProblem } from "../objects/objectError.ts";
 import { hasDataPath, type Service } from "../objects/service.ts";
 import { addressAt, type Cidr, cidrSize, cidrText, containsAddress, offsetOf } from "../vpc/cidr.ts";
-import { clusterIPBand, lowestFree } from "./bands.ts";
+import { clusterIPBand, freeNumbers } from "./bands.ts";
 
 /** ClusterIPs by the service's key, int32. */
 export type ClusterIPs = ReadonlyMap<string, number>;
@@ -59,9 +59,10 @@ export function assignClusterIPs(
   const taken = { has: (offset: number) => owners.has(addressAt(serviceCidr, offset)) };
   const open = routed.filter((s) => s.spec.clusterIP === "" && !given.has(objectKey(s)));
   open.sort((a, b) => compareText(objectKey(a), objectKey(b)));
+  const free = freeNumbers(band, taken);
   for (const service of open) {
-    const offset = lowestFree(band, taken);
-    if (offset !== null) give(service, addressAt(serviceCidr, offset));
+    const offset = free.next().value;
+    if (offset !== undefined) give(service, addressAt(serviceCidr, offset));
     else
       problems.push({
         object: service,

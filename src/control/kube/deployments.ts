@@ -17,7 +17,7 @@ export interface DesiredPod {
   readonly at: ObjectPath;
 }
 
-export function podKey(namespace: string, name: string): string {
+function podKey(namespace: string, name: string): string {
   return `pod/${namespace}/${name}`;
 }
 

@@ -2,7 +2,7 @@ import { compareText } from "../near.ts";
 import { objectKey } from "../objects/kinds.ts";
 import type { ObjectProblem } from "../objects/objectError.ts";
 import { hasNodePorts, type Service, type ServicePort } from "../objects/service.ts";
-import { lowestFree, NODE_PORTS } from "./bands.ts";
+import { freeNumbers, NODE_PORTS } from "./bands.ts";
 
 /** Node ports by {@link servicePortKey}. */
 export type NodePorts = ReadonlyMap<string, number>;
@@ -49,9 +49,10 @@ export function assignNodePorts(services: readonly Service[], before: NodePorts,
       });
   }
   open.sort((a, b) => compareText(servicePortKey(a.service, a.port), servicePortKey(b.service, b.port)));
+  const free = freeNumbers(NODE_PORTS, owners);
   for (const { service, port, index } of open) {
-    const nodePort = lowestFree(NODE_PORTS, owners);
-    if (nodePort === null) {
+    const nodePort = free.next().value;
+    if (nodePort === undefined) {
       problems.push({
         object: service,
         path: ["spec", "ports", index],

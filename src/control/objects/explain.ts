@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { suggestion } from "../near.ts";
+import { nearMatches, suggestion } from "../near.ts";
 import type { Finding } from "./finding.ts";
 
 const MOST_SHOWN = 60;
@@ -68,10 +68,19 @@ function typeText(issue: z.core.$ZodIssueInvalidType, value: unknown): string {
   return expected;
 }
 
+function choiceText(values: readonly string[], value: unknown): string {
+  const expected = `expected ${values.length > 1 ? "one of " : ""}${values.join(", ")}, got ${valueText(value)}`;
+  const near = typeof value === "string" ? nearMatches(value, values) : [];
+  return near.length > 0
+    ? `${expected}; did you mean ${near.join(" or ")}?`
+    : `${expected}; write ${values.join(" or ")}`;
+}
+
 function sizeText(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig, value: unknown): string {
   const small = issue.code === "too_small";
   const limit = String(small ? issue.minimum : issue.maximum);
-  const unit = issue.origin === "array" ? " items" : issue.origin === "string" ? " characters" : "";
+  const one = limit === "1" ? "" : "s";
+  const unit = issue.origin === "array" ? ` item${one}` : issue.origin === "string" ? ` character${one}` : "";
   return `expected at ${small ? "least" : "most"} ${limit}${unit}, got ${valueText(value)}`;
 }
 
@@ -94,11 +103,8 @@ export function explainIssue(issue: z.core.$ZodIssue, schema: z.core.$ZodType, r
   switch (issue.code) {
     case "invalid_type":
       return [{ path, message: typeText(issue, value) }];
-    case "invalid_value": {
-      const values = issue.values.map(String);
-      const hint = typeof value === "string" ? suggestion(value, values) : `write ${values.join(" or ")}`;
-      return [{ path, message: `expected one of ${values.join(", ")}, got ${valueText(value)}; ${hint}` }];
-    }
+    case "invalid_value":
+      return [{ path, message: choiceText(issue.values.map(String), value) }];
     case "too_small":
     case "too_big":
       return [{ path, message: sizeText(issue, value) }];

@@ -37,7 +37,6 @@ export const labSchema = z.strictObject({
 });
 
 export type Lab = z.output<typeof labSchema>;
-export type LabSubnet = Lab["spec"]["vpc"]["subnets"][number];
 export type LabHost = Lab["spec"]["hosts"][number];
 export type LabNode = Lab["spec"]["nodes"][number];
 

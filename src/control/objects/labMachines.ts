@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { dnsLabel, ipv4, mtu, notEmpty, stringMap, words } from "./fields.ts";
 
-export const taintSchema = z.strictObject({
+const taintSchema = z.strictObject({
   key: notEmpty,
   value: z.string().default(""),
   effect: z.enum(["NoSchedule", "PreferNoSchedule", "NoExecute"]),

@@ -8,12 +8,14 @@ import type { Service } from "./service.ts";
 function labNotes(lab: Lab): Finding[] {
   const notes: Finding[] = [];
   const { vpc, cluster } = lab.spec;
-  for (const field of ["securityGroups", "networkAcls"] as const)
-    if (vpc[field].length > 0) notes.push({ path: ["spec", "vpc", field], message: "not enforced yet" });
+  if (vpc.securityGroups.length > 0)
+    notes.push({ path: ["spec", "vpc", "securityGroups"], message: "security groups are not enforced yet" });
+  if (vpc.networkAcls.length > 0)
+    notes.push({ path: ["spec", "vpc", "networkAcls"], message: "network ACLs are not enforced yet" });
   for (const [name, value] of Object.entries(cluster.cni.env)) {
     if (value === undefined) continue;
     const note = cniVariableNote(name, value);
-    if (note !== null) notes.push({ path: ["spec", "cluster", "cni", "env", name], message: `${name}: ${note}` });
+    if (note !== null) notes.push({ path: ["spec", "cluster", "cni", "env", name], message: `${name} is ${note}` });
   }
   return notes;
 }

@@ -6,7 +6,7 @@ import { LAB_API_VERSION } from "./lab.ts";
 import { objectNotes } from "./notes.ts";
 
 /** An object that was read, and where it stood in its document: empty, or ["items", n] of a List. */
-export interface ReadObject {
+interface ReadObject {
   readonly object: LabObject;
   readonly at: ObjectPath;
 }

@@ -5,7 +5,7 @@ import { labNetworks, type Network, type RouteTarget, resolveTarget } from "./ro
 /** Name of the route table that a VPC has where the lab writes none with `main: true`. */
 export const IMPLICIT_MAIN = "main";
 
-export interface Subnet {
+interface Subnet {
   readonly name: string;
   readonly cidr: Cidr;
   readonly availabilityZone: string;
@@ -14,14 +14,14 @@ export interface Subnet {
   readonly mapPublicIpOnLaunch: boolean;
 }
 
-export interface Route {
+interface Route {
   readonly destination: Cidr;
   /** As the lab has it. */
   readonly targetText: string;
   readonly target: RouteTarget;
 }
 
-export interface RouteTable {
+interface RouteTable {
   readonly name: string;
   readonly main: boolean;
   /** The implicit local routes first, then the lab's. */

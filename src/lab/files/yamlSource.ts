@@ -1,9 +1,9 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type ParsedNode, parseAllDocuments } from "yaml";
+import { isMap, isScalar, isSeq, LineCounter, type Node, type ParsedNode, parseAllDocuments } from "yaml";
 import type { ObjectPath } from "../../control/objects/finding.ts";
 import type { LabProblem } from "./labError.ts";
 
 /** A place in a file, from 1. */
-export interface Position {
+interface Position {
   readonly line: number;
   readonly column: number;
 }
@@ -33,7 +33,6 @@ function offsetOf(document: YamlDocument, path: ObjectPath): number {
   let node: unknown = document.contents;
   let offset = startOf(node) ?? 0;
   for (const step of path) {
-    if (isAlias(node)) node = node.resolve(document);
     if (isMap(node)) {
       const pair = node.items.find((p) => isScalar(p.key) && String(p.key.value) === String(step));
       if (pair === undefined) return offset;
@@ -42,7 +41,10 @@ function offsetOf(document: YamlDocument, path: ObjectPath): number {
     } else if (isSeq(node) && typeof step === "number") {
       node = node.items[step];
       offset = startOf(node) ?? offset;
-    } else return offset;
+    } else {
+      // Under an alias: what it repeats is reported where it is repeated.
+      return offset;
+    }
   }
   return offset;
 }

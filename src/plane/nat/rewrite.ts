@@ -9,8 +9,8 @@ import {
   VNET_F_NEEDS_CSUM,
 } from "../packet.ts";
 import { getI32, getU16, setI32, setU16 } from "../wire/bytes.ts";
-import { checksum, update16, update32, updatePartial32, writeIpv4HeaderChecksum } from "../wire/checksum.ts";
-import { ICMP_CHECKSUM, ICMP_HEADER, ICMP_ID, icmpIsError } from "../wire/icmp.ts";
+import { checksum, update16, update32, updatePartial32 } from "../wire/checksum.ts";
+import { ICMP_CHECKSUM, ICMP_HEADER, ICMP_ID, icmpIsError, icmpIsQuery } from "../wire/icmp.ts";
 import { IP_CHECKSUM, IP_DST, IP_FRAG, IP_HEADER_MIN, IP_PROTOCOL, IP_SRC, IP_TTL } from "../wire/ipv4.ts";
 import { SCTP_HEADER, writeSctpChecksum } from "../wire/sctp.ts";
 import { TCP_CHECKSUM, TCP_HEADER_MIN } from "../wire/tcp.ts";
@@ -113,16 +113,11 @@ function writeBackSctp(p: Packet): void {
 function writeBackIcmp(p: Packet): void {
   if (p.icmpError === 1 || p.l4len < ICMP_HEADER || (p.frag & FRAG_ANY) !== 0) return;
   const b = p.buf;
-  if (!isQuery(p.dport >> 8)) return;
+  if (!icmpIsQuery(p.dport >> 8)) return;
   const old = getU16(b, p.l4 + ICMP_ID);
   if (old === p.sport) return;
   setU16(b, p.l4 + ICMP_ID, p.sport);
   setU16(b, p.l4 + ICMP_CHECKSUM, update16(getU16(b, p.l4 + ICMP_CHECKSUM), old, p.sport));
-}
-
-/** Echo, timestamp, information and address mask, requests and replies: the types with an identifier (RFC 792, 950). */
-function isQuery(type: number): boolean {
-  return type === 0 || type === 8 || (type >= 13 && type <= 18);
 }
 
 /**
@@ -170,9 +165,4 @@ export function rewriteQuoted(p: Packet, src: number, dst: number, sport: number
   setU16(b, p.l4 + ICMP_CHECKSUM, 0);
   setU16(b, p.l4 + ICMP_CHECKSUM, checksum(b, p.l4, p.l4len));
   return true;
-}
-
-/** Sums a header anew after its length, flags or offset changed. */
-export function finishHeader(b: Uint8Array, ip: number): void {
-  writeIpv4HeaderChecksum(b, ip, (b[ip] & 15) << 2);
 }

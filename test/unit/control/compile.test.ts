@@ -135,6 +135,7 @@ describe("rows", () => {
       ["n3/eth0", null],
       ["h/eth0", "198.51.100.4"],
     ]);
+    expect(ofType(c.snapshot(), "eni").map((e) => e.publicAddress !== 0)).toEqual([true, true, false, false, true]);
     expect(nodeViews(c.state()).map((n) => n.publicAddress)).toEqual(["198.51.100.1", "198.51.100.3", null]);
     expect(c.snapshot().names.show(ofType(c.snapshot(), "eni")[1].publicAddress)).toBe("node/n2");
   });

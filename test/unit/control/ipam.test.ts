@@ -111,7 +111,9 @@ describe("release", () => {
     c.remove(["pod/a"]);
     expect(addresses(c)).toEqual(["10.0.1.17 node-1/eth0", "10.0.1.18 node-1/eth0"]);
     expect(eniViews(c.state())[0].assigned).toEqual(["10.0.1.16/28"]);
-    c.remove(["pod/b", "pod/c"]);
+    c.apply(read(podDocument("d")));
+    expect(addresses(c)[2]).toBe("10.0.1.16 node-1/eth0");
+    c.remove(["pod/b", "pod/c", "pod/d"]);
     expect(eniViews(c.state())[0].assigned).toEqual(["10.0.1.16/28"]);
   });
 });

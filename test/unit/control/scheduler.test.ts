@@ -14,6 +14,12 @@ describe("scheduling", () => {
     expect(placed(c)).toEqual(["x node-1", "api-1 node-2", "api-2 node-1", "api-3 node-2"]);
   });
 
+  it("spreads before it evens out", () => {
+    const busy = ["x", "y", "z"].map((name) => podDocument(name, { nodeName: "node-1" }));
+    const c = cluster(nodes({}, {}), ...busy, deploymentDocument("api", 2));
+    expect(placed(c).slice(3)).toEqual(["api-1 node-2", "api-2 node-1"]);
+  });
+
   it("counts nodes as a person does", () => {
     const c = cluster(nodes(...Array.from({ length: 11 }, () => ({}))), deploymentDocument("api", 11));
     expect(placed(c).slice(1, 3)).toEqual(["api-2 node-2", "api-3 node-3"]);

@@ -141,6 +141,18 @@ describe("endpoints", () => {
     expect(endpoints(c)).toHaveLength(11);
   });
 
+  it("forget that a pod was not ready once it is gone", () => {
+    const pod = podDocument("a", {}, { labels: { app: "api" } });
+    const c = cluster({}, pod, serviceDocument("api"));
+    c.setReady("pod/default/a", false);
+    c.apply(read(podDocument("b")));
+    expect(endpoints(c)).toEqual([]);
+    c.remove(["pod/a"]);
+    expect(c.setReady("pod/default/a", true)).toBe(false);
+    c.apply(read(pod));
+    expect(endpoints(c)).toHaveLength(1);
+  });
+
   it("take publishNotReadyAddresses at its word", () => {
     const c = cluster({}, deploymentDocument("api", 1), serviceDocument("api", { publishNotReadyAddresses: true }));
     c.setReady("pod/default/api-1", false);
@@ -155,6 +167,7 @@ describe("endpoints", () => {
       pod("a", container("http", 8080)),
       pod("b", container("http", 9090)),
       pod("c", container("grpc", 9091)),
+      pod("d", { name: "c", ports: [{ name: "http", containerPort: 53, protocol: "UDP" }] }),
       serviceDocument("api", { ports: [{ port: 80, targetPort: "http" }] }),
     );
     expect(endpoints(c)).toEqual(["pod/default/a 10.0.1.5:8080", "pod/default/b 10.0.1.6:9090"]);

@@ -28,7 +28,7 @@ export interface Harness {
 }
 
 /** An IPv4 packet of `length` bytes whose payload and identification tell it from others. */
-export function packet(from: number[], to: number[], length: number, id: number): Uint8Array {
+function packet(from: number[], to: number[], length: number, id: number): Uint8Array {
   const bytes = new Uint8Array(length).fill(id);
   bytes.set([0x45, 0, length >> 8, length & 255, id >> 8, id & 255, 0x40, 0, 64, EXPERIMENT, 0, 0, ...from, ...to]);
   let sum = 0;
