@@ -72,8 +72,8 @@ int main(int argc, char **argv) {
       for (int n = 0; n < BATCH; n++) {
         ssize_t got = read(from, buffer, sizeof buffer);
         if (got < 0) break;
-        /* A packet that the other side does not take is lost, as on any wire. */
-        if (write(to, buffer, got) < 0 && errno != EAGAIN && errno != EINVAL) warn("write");
+        /* A packet that the other side does not take is lost, as on any wire; EIO: the interface is not up yet. */
+        if (write(to, buffer, got) < 0 && errno != EAGAIN && errno != EIO) warn("write");
       }
     }
   }

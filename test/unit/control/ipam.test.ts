@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { eniViews, nodeViews, podViews, subnetViews } from "../../../src/control/views.ts";
-import { cluster, cni, deploymentDocument, PREFIXES, podDocument, problemsOf, vpc } from "./objects.ts";
+import { cluster, cni, deploymentDocument, PREFIXES, podDocument, problemsOf, read, vpc } from "./objects.ts";
 
 const oneNode = { nodes: [{ name: "node-1", instanceType: "m5.large", subnet: "nodes-a" }] };
 const wide = {

@@ -1,0 +1,66 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { processes } from "./lab.ts";
+
+/**
+ * PIDs of the processes whose environment names a directory. Every process of a test's lab does: podplane's own have
+ * PODPLANE_STATE, and the pods' have HOME, which are in the test's own directory.
+ */
+export function processesOf(directory: string): number[] {
+  return processes()
+    .filter(({ pid }) => environment(pid).includes(directory))
+    .map(({ pid }) => pid);
+}
+
+function environment(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** Names of processes, for messages. */
+export function describeProcesses(pids: readonly number[]): string[] {
+  return processes()
+    .filter(({ pid }) => pids.includes(pid))
+    .map(({ pid, command }) => `${pid} ${command}`);
+}
+
+/** Network interfaces of the host. */
+export function hostDevices(): string[] {
+  return readdirSync("/sys/class/net").sort();
+}
+
+/** Mounts of the host below a directory. */
+export function hostMounts(directory: string): string[] {
+  return readFileSync("/proc/self/mounts", "utf8")
+    .split("\n")
+    .filter((line) => line.includes(directory));
+}
+
+/** Namespace of a process, such as `net:[4026531840]`; null where there is no such process. */
+export function namespaceOf(pid: number, kind: "net" | "mnt" | "pid" | "user"): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/${kind}`);
+  } catch {
+    return null;
+  }
+}
+
+/** Namespaces of a kind that some process of the machine is in. */
+export function namespacesInUse(kind: "net" | "mnt" | "pid"): Set<string> {
+  return new Set(processes().flatMap(({ pid }) => namespaceOf(pid, kind) ?? []));
+}
+
+/** What listens for TCP in the test's own network namespace: `address:port`. */
+export function listeners(): string[] {
+  const LISTEN = "0A";
+  return ["tcp", "tcp6"].flatMap((file) =>
+    readFileSync(`/proc/net/${file}`, "utf8")
+      .split("\n")
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/))
+      .filter((columns) => columns[3] === LISTEN)
+      .map((columns) => columns[1]),
+  );
+}
