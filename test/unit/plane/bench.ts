@@ -163,6 +163,26 @@ export class Bench {
     return sent;
   }
 
+  /** Walks the packet that lies at `at` in the arena, without a decision; what came out waits in `context.out`. */
+  feed(device: number, at: number, length: number): void {
+    this.plane.process(device, at, length);
+  }
+
+  /** Counts everything that came out as written, as a device that takes it all. */
+  flush(): void {
+    const { out } = this.plane.context;
+    for (let i = 0; i < out.count; i++) out.status[i] = out.length[i];
+    this.plane.written();
+  }
+
+  /** Packets dropped so far, for any reason. */
+  dropped(): number {
+    const c = this.plane.context.counters;
+    let n = 0;
+    for (let i = 0; i < REASONS.length; i++) n += c[C.C_DROPS + i];
+    return n;
+  }
+
   /** Reason code of the last packet's outcome: "NONE" when it was delivered (or waits). */
   get reason(): string {
     return REASONS[this.decision.outcomeReason].code;
@@ -175,8 +195,7 @@ export class Bench {
   /** read + generated + split - (written + merged + dropped + queued): 0 when no packet is lost or made up. */
   imbalance(): number {
     const c = this.plane.context.counters;
-    let dropped = 0;
-    for (let i = 0; i < REASONS.length; i++) dropped += c[C.C_DROPS + i];
-    return c[C.C_READ] + c[C.C_GENERATED] + c[C.C_SPLIT] - c[C.C_WRITTEN] - c[C.C_MERGED] - dropped - c[C.C_QUEUED];
+    const taken = c[C.C_WRITTEN] + c[C.C_MERGED] + this.dropped() + c[C.C_QUEUED];
+    return c[C.C_READ] + c[C.C_GENERATED] + c[C.C_SPLIT] - taken;
   }
 }
