@@ -14,6 +14,8 @@ export const O_CLOEXEC = 0o2000000;
 export const EINTR = 4;
 export const EIO = 5;
 export const EBADF = 9;
+/** Of a TUN descriptor whose interface was deleted. */
+export const EBADFD = 77;
 export const EAGAIN = 11;
 export const EMSGSIZE = 90;
 

@@ -1,5 +1,6 @@
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import type { Device } from "../device/device.ts";
+import { EBADFD } from "../device/linux.ts";
 import { Poller } from "../device/poller.ts";
 import { TunDevice } from "../device/tun.ts";
 import { VerifyDevice } from "../device/verify.ts";
@@ -42,7 +43,8 @@ const decision = new Decision();
 interface Queue {
   device: number;
   fd: number;
-  reader: Device;
+  reader: TunDevice;
+  polled: boolean;
   batch: number;
 }
 const queues: (Queue | null)[] = [];
@@ -79,7 +81,14 @@ function serve(index: number): void {
   const queue = queues[index] ?? null;
   if (queue === null) return;
   vector.count = 0;
-  if (queue.reader.read(vector, queue.batch) === 0) return;
+  if (queue.reader.read(vector, queue.batch) === 0) {
+    // A device that a pod deleted stays readable for ever; the descriptor is kept until the pod goes.
+    if (queue.polled && queue.reader.lastReadError === EBADFD) {
+      poller.remove(queue.fd);
+      queue.polled = false;
+    }
+    return;
+  }
   let largest = 0;
   for (let i = 0; i < vector.count; i++) {
     if (vector.length[i] > largest) largest = vector.length[i];
@@ -160,7 +169,7 @@ function attach(request: Extract<PlaneRequest, { kind: "attach" }>): void {
     const tun = new TunDevice(request.name, request.mtu, request.device, fd);
     let free = queues.indexOf(null);
     if (free < 0) free = queues.length;
-    queues[free] = { device: request.device, fd, reader: tun, batch: BATCH };
+    queues[free] = { device: request.device, fd, reader: tun, polled: true, batch: BATCH };
     poller.add(fd, free);
     if ((writers[request.device] ?? null) !== null) continue;
     if (data.verify) {
@@ -174,7 +183,7 @@ function attach(request: Extract<PlaneRequest, { kind: "attach" }>): void {
 function detach(device: number): void {
   queues.forEach((queue, i) => {
     if (queue === null || queue.device !== device) return;
-    poller.remove(queue.fd);
+    if (queue.polled) poller.remove(queue.fd);
     queue.reader.close();
     queues[i] = null;
   });

@@ -22,6 +22,9 @@ const DF = 0x4000;
 const DEVICES = 4096;
 const MAX_CONNTRACK = 1 << 20;
 
+/** What kube-proxy sets on a node, in seconds; the rest is the kernel's (pkg/proxy/conntrack/sysctls.go). */
+const KUBE_PROXY_TIMEOUTS = { tcpTimeoutEstablished: 86_400, tcpTimeoutCloseWait: 3600 };
+
 const PROTOCOL_NUMBERS: Record<string, number> = { tcp: PROTO_TCP, udp: PROTO_UDP, icmp: PROTO_ICMP, sctp: PROTO_SCTP };
 
 /** A question made into a packet and the device that sends it. */
@@ -118,7 +121,7 @@ export function planeOptions(cluster: Cluster, slots: number, live: boolean): Co
     conntrackCapacity: live ? Math.min(MAX_CONNTRACK, max * nodes) : 1024,
     hashKey: key,
     seed: spec.seed,
-    settings: { tcpBeLiberal, tcpLoose },
+    settings: { ...KUBE_PROXY_TIMEOUTS, tcpBeLiberal, tcpLoose },
   };
 }
 

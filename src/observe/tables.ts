@@ -1,6 +1,7 @@
 import { IPS_ASSURED, IPS_DST_NAT, IPS_SEEN_REPLY, IPS_SRC_NAT } from "../plane/conntrack/info.ts";
+import { SCTP_STATE_NAMES } from "../plane/conntrack/sctpStates.ts";
 import { C_DROPS } from "../plane/counters.ts";
-import { PROTO_TCP } from "../plane/packet.ts";
+import { PROTO_SCTP, PROTO_TCP } from "../plane/packet.ts";
 import { REASONS } from "../plane/reasons.ts";
 import { formatAddress } from "../plane/wire/address.ts";
 import { type NameSource, protocolName } from "./explain.ts";
@@ -30,7 +31,7 @@ export interface TupleView {
 export interface ConntrackRow {
   node: string;
   protocol: string;
-  /** TCP state by its kernel name; null for other protocols. */
+  /** TCP or SCTP state by its kernel name; null for protocols that have none. */
   state: string | null;
   /** Seconds until it expires. */
   timeout: number;
@@ -77,6 +78,11 @@ const TCP_STATE_NAMES = [
   "SYN_SENT2",
 ];
 
+function stateName(e: ConntrackEntry): string | null {
+  const states = e.protocol === PROTO_TCP ? TCP_STATE_NAMES : e.protocol === PROTO_SCTP ? SCTP_STATE_NAMES : null;
+  return states === null ? null : (states[e.state] ?? String(e.state));
+}
+
 function tuple([src, dst, sport, dport]: ConntrackEntry["original"]): TupleView {
   return {
     source: formatAddress(src),
@@ -91,7 +97,7 @@ export function conntrackRows(entries: readonly ConntrackEntry[], names: NameSou
   return entries.map((e) => ({
     node: names.node(e.node),
     protocol: protocolName(e.protocol),
-    state: e.protocol === PROTO_TCP ? (TCP_STATE_NAMES[e.state] ?? String(e.state)) : null,
+    state: stateName(e),
     timeout: Math.max(0, Math.ceil(e.timeout / MS_PER_SECOND)),
     original: tuple(e.original),
     reply: tuple(e.reply),

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { CT_ESTABLISHED_REPLY, CT_INVALID, CT_NEW, IPS_ASSURED } from "../../../src/plane/conntrack/info.ts";
+import {
+  CT_ESTABLISHED,
+  CT_ESTABLISHED_REPLY,
+  CT_INVALID,
+  CT_NEW,
+  IPS_ASSURED,
+} from "../../../src/plane/conntrack/info.ts";
 import { SCTP_STATE_NAMES } from "../../../src/plane/conntrack/sctpStates.ts";
 import type { Conntrack } from "../../../src/plane/conntrack/table.ts";
 import { type Chunk, packet, pass, reversed, sctp, table } from "./packets.ts";
@@ -124,6 +130,10 @@ describe("SCTP", () => {
     expect(pass(ct, sctp(9, [HEARTBEAT_ACK], reversed({})), 1000)).toBe(CT_ESTABLISHED_REPLY);
     expect(pass(ct, sctp(9, [SACK], reversed({})), 1000)).toBe(CT_ESTABLISHED_REPLY);
     expect(pass(ct, sctp(TO_CLIENT, [SACK], reversed({})), 1000)).toBe(CT_INVALID);
+    // The other side's tag is forgotten, until a heartbeat brings it.
+    expect(pass(ct, sctp(TO_SERVER, [DATA]), 1000)).toBe(CT_INVALID);
+    expect(pass(ct, sctp(7, [HEARTBEAT]), 1000)).toBe(CT_ESTABLISHED);
+    expect(pass(ct, sctp(7, [DATA]), 1000)).toBe(CT_ESTABLISHED);
   });
 
   test("COOKIE ECHO must carry the tag of the INIT ACK", () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { hashTuple } from "../../../src/plane/conntrack/hash.ts";
 import {
   CONFIRM_CHAIN,
   CONFIRM_CLASH,
@@ -22,6 +23,7 @@ import {
 } from "../../../src/plane/conntrack/info.ts";
 import { Conntrack } from "../../../src/plane/conntrack/table.ts";
 import { PROTO_ICMP, PROTO_UDP } from "../../../src/plane/packet.ts";
+import { Random } from "../../../src/plane/random.ts";
 import {
   ACK,
   CLIENT,
@@ -415,6 +417,25 @@ describe("hash", () => {
       expect(ct.confirm(packet.ct, 0)).toBe(CONFIRM_OK);
     }
     expect(ct.total).toBe(10_000);
+  });
+
+  test("every bit of a tuple and of the key moves every bit of the hash", () => {
+    const random = new Random(3);
+    const flips = new Int32Array(8 * 32 * 32);
+    const rounds = 400;
+    for (let round = 0; round < rounds; round++) {
+      const input = Int32Array.from({ length: 8 }, () => random.nextInt());
+      const hash = (): number => hashTuple(input, input[4], input[5], input[6], input[7]);
+      const before = hash();
+      for (let bit = 0; bit < 256; bit++) {
+        input[bit >> 5] ^= 1 << (bit & 31);
+        const changed = hash() ^ before;
+        input[bit >> 5] ^= 1 << (bit & 31);
+        for (let out = 0; out < 32; out++) flips[bit * 32 + out] += (changed >>> out) & 1;
+      }
+    }
+    // Half the time; 400 rounds of a fair coin stay within six deviations of 10.
+    for (const n of flips) expect(Math.abs(n - rounds / 2)).toBeLessThan(60);
   });
 
   test("another key puts them elsewhere", () => {

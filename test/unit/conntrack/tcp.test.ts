@@ -263,6 +263,17 @@ describe("TCP loose pickup", () => {
     `);
   });
 
+  test("stays liberal with a server whose handshake was missed and comes again", () => {
+    walk(`
+      orig ack
+      orig syn seq=+700000     -> NEW ESTABLISHED 300
+      reply synack ack=+700000 -> REPLY SYN_RECV 60
+      orig ack seq=+700000     -> ESTABLISHED ESTABLISHED 432000 assured
+      reply ack seq=+9000000   -> REPLY ESTABLISHED 432000 assured
+      orig ack seq=+9000000    -> INVALID ESTABLISHED 432000 assured
+    `);
+  });
+
   test("with tcpLoose off it is invalid", () => {
     const ct = table({ settings: { tcpLoose: false } });
     expect(pass(ct, tcp({ flags: ACK }), 0)).toBe(CT_INVALID);
