@@ -116,7 +116,9 @@ export function walkNode(c: Context, node: number, from: number, via: number): n
       return DONE;
     }
   }
-  const mtu = kind === NEXT_ENI ? c.tables.eniMtu[target] : kind === NEXT_POD ? c.tables.deviceMtu[target] : 0;
+  // What is for the node itself has no MTU on Linux; our way to it is a TUN, which takes a reassembled datagram in pieces.
+  const local = p.fragMax > 0 ? c.tables.deviceMtu[row.hostDevice] : 0;
+  const mtu = kind === NEXT_ENI ? c.tables.eniMtu[target] : kind === NEXT_POD ? c.tables.deviceMtu[target] : local;
   const fit = mtu === 0 ? 0 : c.fits(mtu);
   if (fit < 0) {
     const source = errorSource(c, row);

@@ -70,13 +70,13 @@ export async function podplanePath(name, script, mtu, scratch) {
  * @param {number} mtu
  * @returns {Promise<Path>}
  */
-export async function loopPath(name, program, mtu, batch = 1) {
+export async function loopPath(name, program, mtu) {
   const ends = [
     { netns: `${name}-client`, address: CLIENT },
     { netns: `${name}-server`, address: SERVER },
   ];
   for (const e of ends) namespace(e.netns);
-  const loop = await start([program, ...ends.map((e) => `/run/netns/${e.netns}`), String(batch)], /^ready$/);
+  const loop = await start([program, ...ends.map((e) => `/run/netns/${e.netns}`)], /^ready$/);
   for (const { netns, address } of ends) {
     const ip = ["ip", "-n", netns];
     run([...ip, "link", "set", "tun0", "mtu", String(mtu), "txqueuelen", String(TXQUEUELEN), "up"]);

@@ -155,6 +155,14 @@ export class Podplane {
     });
   }
 
+  /** Waits until the servers of these pods or hosts say that they listen. */
+  async serving(...objects: string[]): Promise<void> {
+    for (const name of objects)
+      await until(`${name} to listen`, async () =>
+        (await this.ask("logs", { name })).some(({ text }) => /ready|listen/i.test(text)),
+      );
+  }
+
   /** Asks a lab at its control socket, as the command line does. */
   async ask<V extends Verb>(
     verb: V,

@@ -34,7 +34,7 @@ interface Settings {
 }
 
 /** A client on node-1; api (three pods) and self (one pod) on node-2 and node-1; a web server on the internet. */
-function startLab(settings: Settings, ...options: string[]): Promise<string> {
+async function startLab(settings: Settings, ...options: string[]): Promise<void> {
   const lab = labDocument({
     ...settings,
     hosts: [
@@ -52,14 +52,12 @@ function startLab(settings: Settings, ...options: string[]): Promise<string> {
     podDocument("echo", { command: ["node", UDP, "echo", "9000"], spec: { nodeName: "node-2" } }),
     serviceDocument("echo", [{ port: 53, targetPort: 9000, nodePort: 30053, protocol: "UDP" }], { type: "NodePort" }),
   ]);
-  return podplane.up(file, ...options);
+  await podplane.up(file, ...options);
+  await podplane.serving("host/web", "host/udp", "pod/api-1", "pod/api-2", "pod/api-3", "pod/self", "pod/echo");
 }
 
-/** Servers that have started are not yet servers that listen. */
-const RETRY = "--retry 20 --retry-connrefused --retry-delay 1";
-
 async function download(from: string, url: string, length: number): Promise<void> {
-  const digest = await podplane.sh(from, `curl -sS ${RETRY} http://${url}/bytes/${length} | sha256sum`);
+  const digest = await podplane.sh(from, `curl -sS http://${url}/bytes/${length} | sha256sum`);
   expect(digest.split(" ")[0], `download of ${length} bytes from ${url} by ${from}`).toBe(sha256(length));
 }
 
@@ -69,7 +67,7 @@ async function upload(from: string, url: string, length: number): Promise<string
   const fd = openSync(file, "w");
   for (const piece of pattern(length)) writeSync(fd, piece);
   closeSync(fd);
-  const answer = JSON.parse(await podplane.sh(from, `curl -sS ${RETRY} -T ${file} http://${url}/`));
+  const answer = JSON.parse(await podplane.sh(from, `curl -sS -T ${file} http://${url}/`));
   expect(answer, `upload to ${url} by ${from}`).toMatchObject({ length, sha256: sha256(length) });
   return String(answer.client).split(":")[0];
 }
@@ -145,7 +143,7 @@ describe("UDP in bulk", () => {
     const file = podplane.write("lab.yaml", [
       labDocument(),
       podDocument("client", { spec: { nodeName: "node-1" } }),
-      podDocument("iperf", { command: ["iperf3", "-s"], spec: { nodeName: "node-2" } }),
+      podDocument("iperf", { command: ["iperf3", "-s", "--forceflush"], spec: { nodeName: "node-2" } }),
       serviceDocument("iperf", [
         { name: "control", port: 5201 },
         { name: "data", port: 5201, protocol: "UDP" },
@@ -153,7 +151,7 @@ describe("UDP in bulk", () => {
     ]);
     await podplane.up(file, "--verify");
     const address = await podplane.clusterIP("iperf");
-    await podplane.sh("pod/client", `curl -sS ${RETRY} telnet://${address}:5201 </dev/null`);
+    await podplane.serving("pod/iperf");
     const report = await podplane.sh("pod/client", `iperf3 -c ${address} -u -b 50M -l 1400 -t 2 -J --get-server-output`);
     const { sum } = JSON.parse(report).end;
     expect(sum.packets).toBeGreaterThan(5000);

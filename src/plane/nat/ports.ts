@@ -22,6 +22,7 @@ const PORT_MAX = 65_535;
 
 /** No port was free: the packet is dropped. */
 export const BIND_EXHAUSTED = -1;
+const NO_MAPPING = -1;
 
 /**
  * Chooses the source port (or ICMP identifier).
@@ -41,12 +42,10 @@ export function bindSource(
 ): number {
   const replyDport = ct.dport(p.ct, DIR_REPLY);
   if (mode === SNAT_NONE) {
+    // A source that takes another address asks for its mapping first, and only then for its own port.
+    const mapped = address === p.src ? NO_MAPPING : mappedPort(ct, p, zone, address);
+    if (mapped !== NO_MAPPING && isFree(ct, p, zone, address, mapped, replyDport)) return mapped;
     if (isFree(ct, p, zone, address, p.sport, replyDport)) return p.sport;
-    const sibling = ct.findBySource(zone, p.protocol, p.src, p.sport);
-    if (sibling >= 0 && sibling !== p.ct && ct.dst(sibling, DIR_REPLY) === address) {
-      const port = p.protocol === PROTO_ICMP ? ct.sport(sibling, DIR_REPLY) : ct.dport(sibling, DIR_REPLY);
-      if (isFree(ct, p, zone, address, port, replyDport)) return port;
-    }
   }
   let min: number;
   let size: number;
@@ -83,6 +82,14 @@ export function bindSource(
     if (attempts >= size || attempts < MIN_ATTEMPTS) return BIND_EXHAUSTED;
     attempts >>= 1;
   }
+}
+
+/** find_appropriate_src: the port that the packet's source already has at this address, for any destination. */
+function mappedPort(ct: Conntrack, p: Packet, zone: number, address: number): number {
+  let sibling = ct.findBySource(zone, p.protocol, p.src, p.sport);
+  while (sibling >= 0 && ct.dst(sibling, DIR_REPLY) !== address) sibling = ct.nextBySource(sibling);
+  if (sibling < 0) return NO_MAPPING;
+  return p.protocol === PROTO_ICMP ? ct.sport(sibling, DIR_REPLY) : ct.dport(sibling, DIR_REPLY);
 }
 
 /** Whether the reply tuple that this source port would give is unused in the zone. */

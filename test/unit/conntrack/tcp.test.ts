@@ -322,6 +322,19 @@ describe("TCP RST", () => {
     `);
   });
 
+  test("number 0 before the handshake is over: the answer to a SYN that was let through", () => {
+    walk(`
+      orig syn
+      reply synack
+      orig rst seq=-1001 -> ESTABLISHED CLOSE 10
+    `);
+    walk(`
+      orig syn
+      reply synack
+      orig rst seq=-1000 -> INVALID SYN_RECV 60
+    `);
+  });
+
   test("far out of window: invalid", () => {
     walk(`
       ${OPEN}
