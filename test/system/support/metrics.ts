@@ -54,7 +54,11 @@ const AGREEING = 3;
 
 /** The metrics after the last packet: several scrapes in a row that say the same. */
 export async function quiescent(url: string): Promise<Metrics> {
-  const still = (m: Metrics) => m.text.split("\n").filter((line) => !CLOCKS.test(line)).join("\n");
+  const still = (m: Metrics) =>
+    m.text
+      .split("\n")
+      .filter((line) => !CLOCKS.test(line))
+      .join("\n");
   let last = "";
   let agreed = 0;
   return await until("the packets to come to rest", async () => {

@@ -3,12 +3,9 @@
 //   node udp.mjs echo PORT                         answers every datagram with itself; says "ready" first
 //   node udp.mjs ask ADDRESS PORT COUNT SIZE...    sends COUNT datagrams of each size, one after the other, and waits for
 //                                                  each to come back; prints how many did, and from where
-//   node udp.mjs hash PORT TOTAL                   takes TOTAL bytes and prints their SHA-256 and how many datagrams they were
-import { createHash } from "node:crypto";
 import { createSocket } from "node:dgram";
-import { on, once } from "node:events";
+import { once } from "node:events";
 
-const RECEIVE_BUFFER = 64 << 20;
 const ANSWER_MS = 5000;
 const [mode, ...rest] = process.argv.slice(2);
 
@@ -48,25 +45,4 @@ async function ask(address, port, count, ...sizes) {
   process.exit(0);
 }
 
-async function hash(port, total) {
-  const socket = await open(Number(port));
-  try {
-    socket.setRecvBufferSize(RECEIVE_BUFFER);
-  } catch {
-    // The limit of the namespace holds.
-  }
-  const digest = createHash("sha256");
-  let left = Number(total);
-  let datagrams = 0;
-  console.log("ready");
-  for await (const [data] of on(socket, "message")) {
-    digest.update(data);
-    datagrams++;
-    left -= data.length;
-    if (left <= 0) break;
-  }
-  console.log(JSON.stringify({ datagrams, sha256: digest.digest("hex") }));
-  process.exit(0);
-}
-
-await { echo, ask, hash }[mode](...rest);
+await { echo, ask }[mode](...rest);
