@@ -14,7 +14,6 @@ import { Bench } from "tinybench";
  * @property {number} operations of a sample
  * @property {string} base the case that others are compared with
  * @property {Case[]} cases
- * @property {Case} [overhead] what every case spends on the loop around the operation: taken off
  * @property {Case[]} [allocation] cases whose garbage is measured as well
  *
  * @typedef {object} Result
@@ -34,7 +33,7 @@ const ALLOCATION_SAMPLES = 5;
  * @returns {Promise<Result[]>}
  */
 export async function measure(group, { rounds, time }) {
-  const all = group.overhead === undefined ? group.cases : [group.overhead, ...group.cases];
+  const all = group.cases;
   /** @type {Map<string, number[]>} */
   const ns = new Map(all.map((c) => [c.name, []]));
   for (let round = 0; round < rounds; round++) {
@@ -49,11 +48,10 @@ export async function measure(group, { rounds, time }) {
       ns.get(task.name)?.push((task.result.latency.p50 * NS_PER_MS) / group.operations);
     }
   }
-  const overhead = group.overhead === undefined ? [] : (ns.get(group.overhead.name) ?? []);
   const measured = group.allocation ?? [];
   return group.cases.map((c) => ({
     name: c.name,
-    ns: (ns.get(c.name) ?? []).map((value, round) => value - (overhead[round] ?? 0)),
+    ns: ns.get(c.name) ?? [],
     ...(measured.includes(c) ? { bytes: allocated(c, group.operations) } : {}),
   }));
 }

@@ -27,7 +27,7 @@ import {
   VERDICT_DELIVERED,
   VERDICT_DROPPED,
 } from "./decision.ts";
-import { fragment, type PieceSink, pieceBytes, segment, sizeOnWire } from "./fragment.ts";
+import { fragment, fragmentAsBefore, type PieceSink, pieceBytes, segment, sizeOnWire } from "./fragment.ts";
 import {
   CODE_FRAGMENTATION_NEEDED,
   ICMP_ERROR_MAX,
@@ -187,14 +187,16 @@ export class Context implements PieceSink {
     if (!mayAnswer(p)) return;
     const to = senderOf(p);
     const pmtu = type === ICMP_UNREACHABLE && code === CODE_FRAGMENTATION_NEEDED;
-    if (!pmtu && !this.limit.allow(node, to, this.now)) {
+    const live = !this.ct.trial;
+    if (!pmtu && !this.limit.allow(node, to, this.now, live)) {
       this.counters[C_ICMP_SUPPRESSED]++;
       return;
     }
     const at = this.allocate(ICMP_ERROR_MAX);
     if (at < 0) return;
-    this.#icmpId = (this.#icmpId + 1) & 0xffff;
-    const length = writeIcmpError(p, at, source, to, type, code, rest, this.#icmpId);
+    const id = (this.#icmpId + 1) & 0xffff;
+    if (live) this.#icmpId = id;
+    const length = writeIcmpError(p, at, source, to, type, code, rest, id);
     this.counters[C_GENERATED]++;
     const d = this.decision;
     if (d !== null) d.addWith(node, STAGE_ICMP, ACT_ICMP, RULE_NONE, 0, type, code, source, to);
@@ -213,7 +215,7 @@ export class Context implements PieceSink {
   }
 
   /**
-   * Cuts the packet to fit an MTU (or, for a reassembled one, its largest original fragment) and sends the pieces on.
+   * Cuts the packet to fit an MTU and sends the pieces on: a reassembled one into its original fragments if they all fit.
    * GSO super-packets without DF are segmented first.
    */
   cut(node: number, work: "device" | "eni", arg: number, mtu: number): void {
@@ -223,7 +225,10 @@ export class Context implements PieceSink {
     const limit = p.fragMax > 0 && p.fragMax < mtu ? p.fragMax : mtu;
     this.#pieceMtu = limit;
     this.#pieces = 0;
-    const made = p.gsoType === VNET_GSO_NONE ? fragment(p, limit, p.fragDf === 1, this) : segment(p, this.#segments);
+    let made: number;
+    if (p.gsoType !== VNET_GSO_NONE) made = segment(p, this.#segments);
+    else if (p.fragMax === 0 || p.fragMax > mtu) made = fragment(p, limit, p.fragDf === 1, this);
+    else made = fragmentAsBefore(p, this.reassembly.lastEnds, this.reassembly.lastCount, this);
     if (made === 0) {
       this.counters[C_SPLIT] += this.#pieces;
       this.drop(reasonQueueFull, node, STAGE_MTU);
@@ -306,7 +311,10 @@ export class Context implements PieceSink {
 
   /** Loads the next piece of work into the packet: its kind, or 0. Its argument is `workArg`. */
   nextWork(): number {
-    if (this.#workHead === this.#workTail) return 0;
+    if (this.#workHead === this.#workTail) {
+      this.#workHead = this.#workTail = 0;
+      return 0;
+    }
     const i = this.#workHead++;
     const p = this.p;
     this.workArg = this.#workArg[i];

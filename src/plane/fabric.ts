@@ -50,7 +50,8 @@ export function walkFabric(c: Context, eni: number): number {
   if (d !== null) d.addWith(NO_NODE, STAGE_ENI_OUT, ACT_ACCEPT, RULE_ENI, eni, p.src, p.dst, 0, 0);
   const tableId = t.subnetRouteTable[t.eniSubnet[eni]];
   const table = t.routeTables[tableId];
-  const found = table.lookup(p.dst);
+  // A subnet that went with its route table routes nowhere.
+  const found = table === undefined ? LPM_MISS : table.lookup(p.dst);
   if (found === LPM_MISS) {
     c.drop(reasonNoVpcRoute, NO_NODE, STAGE_VPC_ROUTE);
     return DONE;
@@ -85,6 +86,10 @@ export function walkFromOutside(c: Context, device: number): number {
   const p = c.p;
   const network = t.deviceNetwork[device];
   const vpc = t.deviceVpc[device];
+  if (network < 0) {
+    c.drop(reasonOutside, NO_NODE, STAGE_GATEWAY);
+    return DONE;
+  }
   const neighbour = t.outside[network].lookup(p.dst);
   if (neighbour !== LPM_MISS) {
     deliverHost(c, neighbour, NO_ENI);

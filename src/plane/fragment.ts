@@ -110,21 +110,45 @@ export function fragment(p: Packet, mtu: number, df: boolean, sink: PieceSink): 
   let made = 0;
   for (let at = 0; at < payload; at += step) {
     const size = Math.min(step, payload - at);
-    const length = p.ihl + size;
-    const out = sink.allocate(length);
-    if (out < 0) return 0;
-    b.fill(0, out - VNET_BEFORE, out);
-    b.copyWithin(out, p.off, p.off + p.ihl);
-    b.copyWithin(out + p.ihl, p.l4 + at, p.l4 + at + size);
-    if (at > 0 && p.ihl > IP_HEADER_MIN) blankUncopiedOptions(b, out, p.ihl);
     const more = at + size < payload || (was & FRAG_MF) !== 0;
-    setU16(b, out + IP_FRAG, (start + (at >> 3)) | (more ? FRAG_MF : 0) | (df ? FRAG_DF : 0));
-    setU16(b, out + IP_TOTAL_LENGTH, length);
-    writeIpv4HeaderChecksum(b, out, p.ihl);
-    sink.piece(out, length);
+    if (!writeFragment(p, at, size, (start + (at >> 3)) | (more ? FRAG_MF : 0) | (df ? FRAG_DF : 0), sink)) return 0;
     made++;
   }
   return made;
+}
+
+/**
+ * Cuts a reassembled packet into the fragments that it came as (ip_do_fragment's fast path, which keeps the list of
+ * fragments, and sets no DF).
+ *
+ * @param ends where in the payload each fragment ends, in ascending order
+ * @returns number of fragments, or 0 if the scratch space did not suffice
+ */
+export function fragmentAsBefore(p: Packet, ends: Int32Array, count: number, sink: PieceSink): number {
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    const end = ends[i];
+    if (!writeFragment(p, at, end - at, (at >> 3) | (i + 1 < count ? FRAG_MF : 0), sink)) return 0;
+    at = end;
+  }
+  return count;
+}
+
+/** Writes `size` bytes of the payload from `at` on as a fragment with the flags and offset given; false without space. */
+function writeFragment(p: Packet, at: number, size: number, frag: number, sink: PieceSink): boolean {
+  const b = p.buf;
+  const length = p.ihl + size;
+  const out = sink.allocate(length);
+  if (out < 0) return false;
+  b.fill(0, out - VNET_BEFORE, out);
+  b.copyWithin(out, p.off, p.off + p.ihl);
+  b.copyWithin(out + p.ihl, p.l4 + at, p.l4 + at + size);
+  if (at > 0 && p.ihl > IP_HEADER_MIN) blankUncopiedOptions(b, out, p.ihl);
+  setU16(b, out + IP_FRAG, frag);
+  setU16(b, out + IP_TOTAL_LENGTH, length);
+  writeIpv4HeaderChecksum(b, out, p.ihl);
+  sink.piece(out, length);
+  return true;
 }
 
 /** Overwrites options that only the first fragment carries with no-ops (net/ipv4/ip_options.c, ip_options_fragment). */

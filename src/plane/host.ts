@@ -38,7 +38,7 @@ import {
   ICMP_UNREACHABLE,
 } from "./icmpError.ts";
 import { isLoopback, MARK_NODEPORT, markOutbound, markPrimary, restoreMark } from "./nat/mark.ts";
-import { rewriteQuoted, writeBack } from "./nat/rewrite.ts";
+import { rewriteQuoted, writeBack, writeTtl } from "./nat/rewrite.ts";
 import { bindService, FILTER_DROP, FILTER_PASS, filterNew } from "./nat/service.ts";
 import { bindSourceRules } from "./nat/source.ts";
 import { FRAG_ANY, PROTO_ICMP } from "./packet.ts";
@@ -147,7 +147,7 @@ export function walkNode(c: Context, node: number, from: number, via: number): n
       c.drop(confirmed === CONFIRM_CHAIN ? reasonChain : reasonInsert, node, STAGE_CONFIRM);
       return DONE;
     }
-  } else if (p.ct >= 0) restoreSource(c, node, related);
+  } else if (p.ct >= 0 && !restoreSource(c, node, related)) return DONE;
   writeBack(p);
 
   // Out
@@ -257,11 +257,14 @@ function restoreDestination(c: Context, node: number, related: boolean): boolean
   return true;
 }
 
-/** POSTROUTING for a known connection: the stored translation of the source, and an ICMP error's quoted packet. */
-function restoreSource(c: Context, node: number, related: boolean): void {
+/**
+ * POSTROUTING for a known connection: the stored translation of the source, and an ICMP error's quoted packet. False if
+ * the packet was dropped.
+ */
+function restoreSource(c: Context, node: number, related: boolean): boolean {
   const p = c.p;
   const status = c.ct.status(p.ct);
-  if ((status & (IPS_SRC_NAT | IPS_DST_NAT)) === 0) return;
+  if ((status & (IPS_SRC_NAT | IPS_DST_NAT)) === 0) return true;
   const other = 1 - p.ctDir;
   if ((status & (p.ctDir === DIR_ORIGINAL ? IPS_SRC_NAT : IPS_DST_NAT)) !== 0) {
     p.src = c.ct.dst(p.ct, other);
@@ -271,10 +274,12 @@ function restoreSource(c: Context, node: number, related: boolean): void {
     }
     traceRestore(c, node, STAGE_SNAT);
   }
-  if (!related) return;
+  if (!related) return true;
   const ct = c.ct;
   const e = p.ct;
-  rewriteQuoted(p, ct.src(e, other), ct.dst(e, other), ct.sport(e, other), ct.dport(e, other));
+  if (rewriteQuoted(p, ct.src(e, other), ct.dst(e, other), ct.sport(e, other), ct.dport(e, other))) return true;
+  c.drop(reasonInner, node, STAGE_SNAT);
+  return false;
 }
 
 function traceRestore(c: Context, node: number, stage: number): void {
@@ -295,6 +300,8 @@ function filter(c: Context, row: NodeRow, kind: number, from: number): boolean {
   else {
     const source = errorSource(c, row);
     const why: Reason = verdict;
+    // The FORWARD hook stands behind ip_forward's decrement, and the error quotes the packet as it stands there.
+    writeTtl(c.p);
     c.reject(why, row.id, STAGE_FILTER, source, ICMP_UNREACHABLE, CODE_PORT_UNREACHABLE, 0);
   }
   return false;
@@ -323,3 +330,4 @@ const reasonExhausted = reason("NAT_PORTS_EXHAUSTED");
 const reasonInsert = reason("CONNTRACK_INSERT_FAILED");
 const reasonChain = reason("CONNTRACK_CHAIN_TOO_LONG");
 const reasonRedirect = reason("NAT_REDIRECT");
+const reasonInner = reason("NAT_INNER_UNTRANSLATABLE");

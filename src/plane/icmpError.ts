@@ -2,7 +2,7 @@ import { FRAG_OFFSET_MASK, type Packet, PROTO_ICMP, VNET_BEFORE } from "./packet
 import { setU16 } from "./wire/bytes.ts";
 import { checksum } from "./wire/checksum.ts";
 import { ICMP_CHECKSUM, ICMP_CODE, ICMP_HEADER, ICMP_TYPE } from "./wire/icmp.ts";
-import { IP_HEADER_MIN, writeIpv4Header } from "./wire/ipv4.ts";
+import { IP_HEADER_MIN, IP_TOS, writeIpv4Header } from "./wire/ipv4.ts";
 
 // The errors that the plane makes (RFC 792, RFC 1191).
 export const ICMP_UNREACHABLE = 3;
@@ -14,8 +14,9 @@ export const CODE_TTL_IN_TRANSIT = 0;
 
 /** Largest ICMP error, IP header included (RFC 1812, 4.3.2.3; net/ipv4/icmp.c "room"). */
 export const ICMP_ERROR_MAX = 576;
-/** Internetwork control with the ECN bits off: what Linux puts in an ICMP error's TOS (IPTOS_PREC_INTERNETCONTROL). */
+/** Internetwork control, with the four bits of the packet's own type of service (net/ipv4/icmp.c, icmp_send; RT_TOS). */
 const TOS_INTERNETCONTROL = 0xc0;
+const TOS_BITS = 0x1e;
 const TTL_DEFAULT = 64;
 const REST_OF_HEADER = 4;
 
@@ -46,7 +47,8 @@ export function writeIcmpError(
   const quoted = Math.min(p.len, ICMP_ERROR_MAX - IP_HEADER_MIN - ICMP_HEADER);
   const length = IP_HEADER_MIN + ICMP_HEADER + quoted;
   b.fill(0, out - VNET_BEFORE, out);
-  writeIpv4Header(b, out, TOS_INTERNETCONTROL, length, id, 0, TTL_DEFAULT, PROTO_ICMP, src, dst);
+  const tos = TOS_INTERNETCONTROL | (b[p.off + IP_TOS] & TOS_BITS);
+  writeIpv4Header(b, out, tos, length, id, 0, TTL_DEFAULT, PROTO_ICMP, src, dst);
   const icmp = out + IP_HEADER_MIN;
   b[icmp + ICMP_TYPE] = type;
   b[icmp + ICMP_CODE] = code;
@@ -71,12 +73,13 @@ export class IcmpLimit {
   readonly #tokens = new Int32Array(SLOTS).fill(INTERVAL_MS * BURST);
   readonly #last = new Int32Array(SLOTS);
 
-  /** Takes a token; false if there is none. @param now milliseconds tick */
-  allow(node: number, destination: number, now: number): boolean {
+  /** Takes a token (or in a what-if only looks); false if there is none. @param now milliseconds tick */
+  allow(node: number, destination: number, now: number, take: boolean): boolean {
     const h = Math.imul(destination ^ Math.imul(node + 1, 0x9e3779b1), 0x85ebca6b);
     const i = (h >>> 16) & (SLOTS - 1);
     const elapsed = Math.min(Math.max(0, (now - this.#last[i]) | 0), INTERVAL_MS * BURST);
     const tokens = Math.min(INTERVAL_MS * BURST, this.#tokens[i] + elapsed);
+    if (!take) return tokens >= INTERVAL_MS;
     this.#last[i] = now;
     if (tokens < INTERVAL_MS) {
       this.#tokens[i] = tokens;

@@ -45,6 +45,8 @@ export class Reassembly {
   readonly #to = new Int32Array(QUEUES * MAX_RANGES);
   readonly #maxSize = new Int32Array(QUEUES);
   readonly #maxDfSize = new Int32Array(QUEUES);
+  /** After FRAG_COMPLETE: where in the payload each of the `lastCount` fragments ends, in ascending order. */
+  readonly lastEnds = new Int32Array(MAX_RANGES);
   #active = 0;
   /** Fragments that wait, in all datagrams. */
   queued = 0;
@@ -187,6 +189,18 @@ export class Reassembly {
     return FRAG_DROPPED;
   }
 
+  /** By insertion: fragments mostly come in order. */
+  #sortEnds(q: number): void {
+    const ends = this.lastEnds;
+    const base = q * MAX_RANGES;
+    for (let i = 0; i < this.#ranges[q]; i++) {
+      const end = this.#to[base + i];
+      let j = i;
+      for (; j > 0 && ends[j - 1] > end; j--) ends[j] = ends[j - 1];
+      ends[j] = end;
+    }
+  }
+
   #complete(p: Packet, q: number, out: number): number {
     const b = p.buf;
     const at = this.#base + q * QUEUE_BYTES;
@@ -206,6 +220,7 @@ export class Reassembly {
     p.off = out;
     p.len = ihl + total;
     this.lastCount = this.#ranges[q];
+    this.#sortEnds(q);
     this.#close(q);
     return FRAG_COMPLETE;
   }

@@ -151,6 +151,7 @@ export class Tables {
         break;
       case "node":
         this.nodes[row.id] = null;
+        this.nodeRoutes[row.id]?.delete(0, 0);
         break;
       case "eni":
         this.#removeEni(row.id);
@@ -169,6 +170,7 @@ export class Tables {
         break;
       case "outside":
         deleteIf(this.outside[row.network], row.address, 32, row.device);
+        if (this.deviceNetwork[row.device] === row.network) this.deviceNetwork[row.device] = -1;
         break;
       case "service":
         this.services.remove(row.id);
@@ -203,6 +205,7 @@ export class Tables {
   #putNode(row: NodeRow): void {
     while (this.nodes.length <= row.id) this.nodes.push(null);
     this.nodes[row.id] = row;
+    lpmAt(this.exempt, row.vpc, NODE_DIRECT_BITS);
     this.#routes(row.id).insert(0, 0, (row.primaryEni << 2) | NEXT_ENI);
   }
 

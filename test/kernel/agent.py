@@ -1,5 +1,8 @@
 """One end of a wire: servers, sockets, crafted packets and a record of what eth0 saw, in the namespace it runs in.
 
+    agent.py NAME wire    records what crosses eth0
+    agent.py NAME local   records what reaches the sockets: a node's eth0 also carries what is not translated yet
+
 Reads one JSON request a line, writes one JSON answer a line: {"value": ...} or {"error": "..."}. Everything that a
 probe waits for is an answer, an accepted connection or an echo: nothing here waits for time to pass.
 """
@@ -7,12 +10,15 @@ probe waits for is an answer, an accepted connection or an echo: nothing here wa
 import hashlib
 import json
 import os
+import select
 import socket
 import struct
 import sys
 import threading
 
-NAME = sys.argv[1]
+NAME, RECORDS = sys.argv[1:]
+# A kernel keeps packets in order for each CPU: with one for all ends, a ping never overtakes what was sent before it.
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 DEVICE = "eth0"
 TCP_PORT = 8080
 UDP_PORT = 5353
@@ -28,6 +34,7 @@ RECORD_BUFFER = 32 << 20
 IP_MTU_DISCOVER = 10
 IP_PMTUDISC_DONT = 0
 LONGEST = 0xFFFF
+ANSWER = 200
 # How much of a packet is handed over: the largest fragment of the probes has 9001 bytes.
 SHOWN = 9100
 BARRIER = b"podplane barrier"
@@ -43,32 +50,37 @@ def pattern(size):
 
 # --- what eth0 saw
 
-# Cooked: without a link header, so that a TUN and a veth look alike.
-record = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP))
-record.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECORD_BUFFER)
-record.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
-record.bind((DEVICE, ETH_P_IP))
-record.setblocking(False)
+if RECORDS == "wire":
+    # Cooked: without a link header, so that a TUN and a veth look alike.
+    records = [socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP))]
+    records[0].setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+    records[0].bind((DEVICE, ETH_P_IP))
+else:
+    protocols = (socket.IPPROTO_TCP, socket.IPPROTO_UDP, socket.IPPROTO_ICMP)
+    records = [socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol) for protocol in protocols]
+for each in records:
+    each.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECORD_BUFFER)
+    each.setblocking(False)
 
 
-def packets():
-    seen = []
+def recorded(source):
     while True:
         try:
-            data, extra, _, address = record.recvmsg(LONGEST, 256)
+            data, extra, _, address = source.recvmsg(LONGEST, 256)
         except BlockingIOError:
-            return seen
-        if BARRIER in data[:64]:
-            continue
-        status = sum(struct.unpack("I", aux[:4])[0] for level, kind, aux in extra if level == SOL_PACKET)
-        seen.append(
-            {
-                "out": address[2] == PACKET_OUTGOING,
-                "partial": status & TP_STATUS_CSUMNOTREADY != 0,
+            return
+        status = sum(struct.unpack("I", aux[:4])[0] for level, _, aux in extra if level == SOL_PACKET)
+        if BARRIER not in data[:64] and not (RECORDS == "wire" and address[2] == PACKET_OUTGOING):
+            yield {
+                # Whether the kernel left the checksum to a device, or nobody knows.
+                "partial": RECORDS != "wire" or status & TP_STATUS_CSUMNOTREADY != 0,
                 "length": len(data),
                 "hex": data[:SHOWN].hex(),
             }
-        )
+
+
+def packets():
+    return [packet for source in records for packet in recorded(source)]
 
 
 # --- servers
@@ -103,11 +115,26 @@ def accept(listener):
         threading.Thread(target=serve_tcp, args=(connection, peer), daemon=True).start()
 
 
-def echo(server):
+def serve_udp():
+    """Answers every datagram that is there."""
+    with serving:
+        while True:
+            try:
+                data, peer = udp_server.recvfrom(LONGEST)
+            except BlockingIOError:
+                return
+            except OSError:
+                # An ICMP error about an answer of ours.
+                continue
+            answer = {**hello(peer, ("", 0)), "size": len(data), "digest": digest(data)}
+            # Always as long, however many digits a port has.
+            udp_server.sendto(json.dumps(answer).ljust(ANSWER).encode(), peer)
+
+
+def echo():
     while True:
-        data, peer = server.recvmsg(LONGEST)[0::3]
-        answer = {**hello(peer, ("", 0)), "size": len(data), "digest": digest(data)}
-        server.sendto(json.dumps(answer).encode(), peer)
+        select.select([udp_server], [], [])
+        serve_udp()
 
 
 listener = socket.socket()
@@ -116,8 +143,10 @@ listener.bind(("0.0.0.0", TCP_PORT))
 listener.listen(64)
 udp_server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 udp_server.bind(("0.0.0.0", UDP_PORT))
+udp_server.setblocking(False)
+serving = threading.Lock()
 threading.Thread(target=accept, args=(listener,), daemon=True).start()
-threading.Thread(target=echo, args=(udp_server,), daemon=True).start()
+threading.Thread(target=echo, daemon=True).start()
 
 # --- requests
 
@@ -217,6 +246,7 @@ COMMANDS = {
     "udp": udp,
     "hold_udp": hold_udp,
     "barrier": barrier,
+    "serve": lambda _: serve_udp(),
     "packets": lambda _: packets(),
 }
 

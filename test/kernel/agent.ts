@@ -6,10 +6,9 @@ const SCRIPT = fileURLToPath(new URL("agent.py", import.meta.url));
 /** Debian's own, whatever else comes first in PATH. */
 const PYTHON = "/usr/bin/python3";
 
-/** A packet at an end's eth0. */
+/** A packet that came to an end. */
 export interface Seen {
-  out: boolean;
-  /** The kernel left the checksum to the device. */
+  /** The kernel left the checksum to a device, or it is not known. */
   partial: boolean;
   length: number;
   hex: string;
@@ -36,7 +35,7 @@ export class Agent {
 
   private constructor(name: string, enter: readonly string[]) {
     this.name = name;
-    const [command, ...args] = [...enter, PYTHON, SCRIPT, name];
+    const [command, ...args] = [...enter, PYTHON, SCRIPT, name, name.startsWith("node-") ? "local" : "wire"];
     const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
     this.#process = child;
     child.stderr.on("data", (data) => {
@@ -83,7 +82,12 @@ export class Agent {
     if (missing.length > 0) throw new Error(`${this.name} had no answer to its ping from ${missing.join(" and ")}`);
   }
 
-  /** What eth0 saw since the last call. */
+  /** Has its UDP server answer what came so far, before anything else happens. */
+  serve(): Promise<void> {
+    return this.#ask({ do: "serve" });
+  }
+
+  /** What came since the last call. */
   packets(): Promise<Seen[]> {
     return this.#ask({ do: "packets" });
   }

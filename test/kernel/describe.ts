@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Seen } from "./agent.ts";
-import { checksum, ICMP, pseudoHeader, TCP, UDP } from "./bytes.ts";
+import { checksum, ICMP, pseudoHeader, SYN, TCP, UDP } from "./bytes.ts";
 
 /**
  * Packets as text. Only what may be compared is in it: sequence numbers, timestamps and identifiers that a kernel drew
@@ -92,7 +92,7 @@ const isError = (l4: Buffer): boolean => [3, 4, 5, 11, 12].includes(l4[0]);
 function problems(seen: Seen, b: Buffer, ihl: number): string {
   if (checksum(b.subarray(0, ihl)) !== 0) return " IP CHECKSUM WRONG";
   const whole = (b.readUInt16BE(6) & 0x3fff) === 0;
-  if (!whole || seen.partial || b.length < seen.length) return "";
+  if (!whole || seen.partial || b.length < seen.length || ![ICMP, TCP, UDP].includes(b[9])) return "";
   const l4 = b.subarray(ihl);
   if (b[9] === UDP && l4.readUInt16BE(6) === 0) return "";
   const pseudo = b[9] === ICMP ? Buffer.alloc(0) : pseudoHeader(address(b, 12), address(b, 16), b[9], l4.length);
@@ -128,8 +128,8 @@ export function describe(seen: Seen, known: Known): string {
   return `${words.join(" ")}${problems(seen, b, ihl)}`;
 }
 
-/** Whether a packet opens a connection or refuses one: what a kernel's own TCP sends besides depends on its timing. */
-export function isHandshake(seen: Seen): boolean {
+/** Of a kernel's own TCP, what opens a connection: all else that it sends depends on its timing. */
+export function opens(seen: Seen): boolean {
   const b = Buffer.from(seen.hex, "hex");
-  return b[9] !== TCP || (b[(b[0] & 15) * 4 + 13] & 0x06) !== 0;
+  return b[9] === ICMP || (b[9] === TCP && (b[(b[0] & 15) * 4 + 13] & SYN) !== 0);
 }

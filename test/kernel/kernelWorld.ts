@@ -22,8 +22,14 @@ const GATEWAY_MTU = 1500;
 const POD_GATEWAY = "169.254.1.1";
 const run = promisify(execFile);
 
-/** What the VPC does not do and a router in its place would: it takes nothing off a packet's TTL. */
-const TTL_AS_BEFORE = "iptables -t mangle -A PREROUTING -j TTL --ttl-inc 1";
+/** What the VPC does not do and a router in its place would: it takes nothing off a packet's TTL, not even the last. */
+const TTL_AS_BEFORE = [
+  "iptables -t mangle -A PREROUTING -m ttl --ttl-eq 1 -j MARK --set-mark 1",
+  "iptables -t mangle -A PREROUTING -m mark --mark 1 -j TTL --ttl-inc 1",
+  "iptables -t mangle -A FORWARD -m mark ! --mark 1 -j TTL --ttl-inc 1",
+];
+/** The source/destination check of the ENIs: what comes from one has an address whose way back is that ENI. */
+const SOURCE_CHECK = "sysctl -qw net.ipv4.conf.all.rp_filter=1";
 
 interface Wire {
   from: string;
@@ -91,7 +97,8 @@ export class KernelWorld implements World {
     }
     const wires = this.#wires();
     const links = wires.map(({ from, device, to, far, mtu }) => {
-      const end = (name: string, link: string) => `name ${link} netns ${this.#namespace(name)} address ${MAC} mtu ${mtu}`;
+      const end = (name: string, link: string) =>
+        `name ${link} netns ${this.#namespace(name)} address ${MAC} mtu ${mtu}`;
       return `link add ${end(from, device)} type veth peer ${end(to, far)}`;
     });
     await this.#shell("", `ip -batch - <<'END'\n${links.join("\n")}\nEND`);
@@ -186,7 +193,8 @@ export class KernelWorld implements World {
       `ip route add ${address} dev ${device} scope link src ${routerOf(address)}`;
     return [
       "sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.default.send_redirects=0",
-      TTL_AS_BEFORE,
+      SOURCE_CHECK,
+      ...TTL_AS_BEFORE,
       ...SUBNETS.map(({ router }) => `ip address add ${router}/32 dev lo`),
       ...this.plan.enis.map(({ node, device, address }) => route(address, `${node}-${device}`)),
       ...PODS.map(({ name, node, eni }) => route(this.#address(name), `${node}-${eni}`)),
@@ -215,7 +223,7 @@ export class KernelWorld implements World {
 `;
     return [
       "sysctl -qw net.ipv4.ip_forward=1",
-      TTL_AS_BEFORE,
+      ...TTL_AS_BEFORE,
       "ip route add default dev web",
       "ip route add 10.0.0.0/16 dev vpc",
       `nft -f - <<'END'\n${rules}END`,

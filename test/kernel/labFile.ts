@@ -22,6 +22,8 @@ export const TCP_SERVER = 8080;
 export const UDP_SERVER = 5353;
 /** Where nobody listens. */
 export const CLOSED = 9999;
+/** A port that no service has. */
+export const UNSERVED = 443;
 
 export const VPC_CIDR = "10.0.0.0/16";
 export const SERVICE_CIDR = "172.20.0.0/16";
@@ -40,7 +42,7 @@ export const SUBNETS = [
 ];
 
 /** Several clients, because a node sends one client only so many ICMP errors a second. */
-export const CLIENTS = ["client-1", "client-2", "client-3", "client-4", "client-5", "client-6", "client-7"];
+export const CLIENTS = Array.from({ length: 14 }, (_, i) => `client-${i + 1}`);
 
 export const PODS: { name: string; node: string; eni: string }[] = [
   ...[...CLIENTS, "near"].map((name) => ({ name, node: "node-1", eni: "eth0" })),
@@ -72,12 +74,7 @@ export const SERVICES: Service[] = [
     name: "solo",
     clusterIP: "172.20.0.21",
     pods: ["api-1"],
-    ports: [
-      tcp(80, TCP_SERVER, 30180),
-      udp(53, UDP_SERVER, 30153),
-      tcp(81, CLOSED, 30181),
-      udp(54, CLOSED, 30154),
-    ],
+    ports: [tcp(80, TCP_SERVER, 30180), udp(53, UDP_SERVER, 30153), tcp(81, CLOSED, 30181), udp(54, CLOSED, 30154)],
   },
   {
     name: "near",
@@ -100,6 +97,7 @@ export const SERVER_PORTS: ReadonlySet<number> = new Set([
   TCP_SERVER,
   UDP_SERVER,
   CLOSED,
+  UNSERVED,
 ]);
 
 /**

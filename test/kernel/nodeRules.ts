@@ -1,4 +1,12 @@
-import { CLUSTER_CIDR, type Mode, SERVICE_CIDR, SERVICES, type Service, type ServicePort, VPC_CIDR } from "./labFile.ts";
+import {
+  CLUSTER_CIDR,
+  type Mode,
+  SERVICE_CIDR,
+  SERVICES,
+  type Service,
+  type ServicePort,
+  VPC_CIDR,
+} from "./labFile.ts";
 
 /**
  * The rules of a real node: kube-proxy's (pkg/proxy/iptables and pkg/proxy/nftables), with the probability of each

@@ -64,11 +64,11 @@ describe("without offload", () => {
     );
     const neighbour = (await podplane.get("pods")).find((pod) => pod.name === "neighbour")?.address;
     const pings = [serverIP, neighbour, node1, node2, WEB].flatMap((to) =>
-      [0, 56, 1472, 20_000].map((size) => `ping -n -q -c 2 -i 0.01 -w 5 -s ${size} ${to}`),
+      [0, 56, 1472, 20_000].map((size) => `ping -n -q -c 1 -W 5 -s ${size} ${to}`),
     );
     const pinged = await podplane.sh("pod/client", pings.join("; "));
-    expect(pinged.match(/, 0% packet loss/g), pinged).toHaveLength(pings.length);
-    expect(await podplane.sh("node/node-1", `ping -n -q -c 2 -i 0.01 -w 5 ${serverIP}`)).toContain(" 0% packet loss");
+    expect(pinged.match(/ 1 received/g), pinged).toHaveLength(pings.length);
+    expect(await podplane.sh("node/node-1", `ping -n -q -c 1 -W 5 ${serverIP}`)).toContain(" 1 received");
     // Each node is a hop; the VPC and the internet gateway are none, as on AWS.
     expect(await traceroute(serverIP)).toEqual([node1, node2, serverIP]);
     expect(await traceroute(serverIP, "-I")).toEqual([node1, node2, serverIP]);
@@ -79,13 +79,14 @@ describe("without offload", () => {
     await podplane.sh("pod/client", `curl -sS -o /dev/null http://${service}/bytes/3000000`);
     await podplane.sh("pod/client", `curl -sS -o /dev/null http://${WEB}/bytes/3000000`);
 
-    const texts = await Promise.all(dumps.map(quietAndStopped));
-    const [atServer, atClient] = texts;
-    for (const text of texts) expect(text).not.toMatch(/incorrect|bad|wrong/);
-    expect(atServer.match(/cksum 0x[0-9a-f]{4} \(correct\)/g)?.length).toBeGreaterThan(500);
-    expect(atServer).toMatch(/ICMP echo request.* length 1480/);
-    expect(atServer).toMatch(/\[udp sum ok\]/);
-    expect(atClient).toMatch(/ICMP time exceeded in-transit/);
+    const [atServer, atClient, ...others] = await Promise.all(dumps.map(linesAndStop));
+    const matching = (lines: string[], pattern: RegExp) => lines.filter((line) => pattern.test(line));
+    for (const lines of [atServer, atClient, ...others])
+      expect(matching(lines, /incorrect|bad|wrong/).slice(0, 5)).toEqual([]);
+    expect(matching(atServer, /cksum 0x[0-9a-f]{4} \(correct\)/).length).toBeGreaterThan(500);
+    expect(matching(atServer, /ICMP echo request.* length 1480/)).toHaveLength(1);
+    expect(matching(atServer, /\[udp sum ok\]/)).not.toEqual([]);
+    expect(matching(atClient, /ICMP time exceeded in-transit/)).not.toEqual([]);
     const metrics = await podplane.finish();
     expect(metrics.get("verify_failures_total")).toBe(0);
     expect(Object.keys(metrics.drops)).toEqual(["TTL_EXCEEDED"]);
@@ -196,7 +197,8 @@ async function quiet(size: () => number): Promise<void> {
   });
 }
 
-async function quietAndStopped(dump: Program): Promise<string> {
+/** Stops a sniffer. @returns the lines that it wrote. */
+async function linesAndStop(dump: Program): Promise<string[]> {
   await quiet(() => dump.stdout.length);
-  return (await dump.stop()).stdout;
+  return (await dump.stop()).stdout.split("\n");
 }

@@ -18,6 +18,8 @@ import { UDP_CHECKSUM, UDP_HEADER } from "../wire/udp.ts";
 
 const SPORT = 0;
 const DPORT = 2;
+/** Bytes of its layer 4 header that an ICMP error quotes at least (RFC 792). */
+const QUOTED_L4 = 8;
 /** A UDP checksum of 0 on the wire means "none"; a computed 0 is sent as its other form (RFC 768). */
 const UDP_ZERO = 0xffff;
 
@@ -39,13 +41,8 @@ export function writeBack(p: Packet): void {
     setI32(b, ip + IP_SRC, p.src);
     setI32(b, ip + IP_DST, p.dst);
   }
-  const oldTtl = b[ip + IP_TTL];
-  if (oldTtl !== p.ttl) {
-    const protocol = b[ip + IP_PROTOCOL];
-    headerCheck = update16(headerCheck, (oldTtl << 8) | protocol, (p.ttl << 8) | protocol);
-    b[ip + IP_TTL] = p.ttl;
-  }
   setU16(b, ip + IP_CHECKSUM, headerCheck);
+  writeTtl(p);
   // Only the first fragment carries the layer 4 header.
   if ((p.frag & FRAG_OFFSET_MASK) !== 0) return;
   switch (p.protocol) {
@@ -64,6 +61,18 @@ export function writeBack(p: Packet): void {
     default:
       break;
   }
+}
+
+/** Writes the packet's current TTL alone into its bytes. */
+export function writeTtl(p: Packet): void {
+  const b = p.buf;
+  const ip = p.off;
+  const old = b[ip + IP_TTL];
+  if (old === p.ttl) return;
+  const protocol = b[ip + IP_PROTOCOL];
+  const check = getU16(b, ip + IP_CHECKSUM);
+  setU16(b, ip + IP_CHECKSUM, update16(check, (old << 8) | protocol, (p.ttl << 8) | protocol));
+  b[ip + IP_TTL] = p.ttl;
 }
 
 function writeBackPorts(
@@ -129,10 +138,10 @@ export function rewriteQuoted(p: Packet, src: number, dst: number, sport: number
   const b = p.buf;
   const ip = p.l4 + ICMP_HEADER;
   const end = p.off + p.len;
-  if (ip + IP_HEADER_MIN + 8 > end) return false;
+  if (ip + IP_HEADER_MIN > end) return false;
   const ihl = (b[ip] & 15) << 2;
   const l4 = ip + ihl;
-  if (b[ip] >> 4 !== 4 || ihl < IP_HEADER_MIN || l4 + 8 > end) return false;
+  if (b[ip] >> 4 !== 4 || ihl < IP_HEADER_MIN || l4 + QUOTED_L4 > end) return false;
   const oldSrc = getI32(b, ip + IP_SRC);
   const oldDst = getI32(b, ip + IP_DST);
   setI32(b, ip + IP_SRC, src);

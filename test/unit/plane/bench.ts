@@ -1,9 +1,9 @@
 import type { ContextOptions } from "../../../src/plane/context.ts";
+import * as C from "../../../src/plane/counters.ts";
 import { Decision } from "../../../src/plane/decision.ts";
 import { Plane } from "../../../src/plane/plane.ts";
 import { REASONS } from "../../../src/plane/reasons.ts";
 import * as R from "../../../src/plane/rows.ts";
-import * as C from "../../../src/plane/counters.ts";
 import { parseCidr } from "../../../src/plane/wire/address.ts";
 import { describe, ip, VNET } from "./packets.ts";
 

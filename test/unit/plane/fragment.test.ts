@@ -188,7 +188,9 @@ describe("fragment()", () => {
 
 describe("what is compared with an MTU", () => {
   it("is the size of one segment of a super-packet, and never more than the packet", () => {
-    const c = new Cutter(build({ ...base(6, new Uint8Array(64_000)), offload: 1448, tcpOptions: new Uint8Array(12).fill(1) }));
+    const c = new Cutter(
+      build({ ...base(6, new Uint8Array(64_000)), offload: 1448, tcpOptions: new Uint8Array(12).fill(1) }),
+    );
     expect(sizeOnWire(c.p)).toBe(1500);
     expect(sizeOnWire(new Cutter(build({ ...base(6, new Uint8Array(100)), offload: 1448 })).p)).toBe(140);
     expect(sizeOnWire(new Cutter(build(base(17, new Uint8Array(100)))).p)).toBe(128);
@@ -243,9 +245,9 @@ describe("a packet over the MTU", () => {
       const out = sent(b, { payload: new Uint8Array(payload) });
       expect(out).toHaveLength(count);
       for (const o of out) expect(o.bytes.length - VNET).toBeLessThanOrEqual(1500);
-      expect(sent(new Bench({ podMtu: 9001, eniMtu: 1500 }), { payload: new Uint8Array(payload), df: true })[0].device).toBe(
-        count === 1 ? "api0" : "client",
-      );
+      expect(
+        sent(new Bench({ podMtu: 9001, eniMtu: 1500 }), { payload: new Uint8Array(payload), df: true })[0].device,
+      ).toBe(count === 1 ? "api0" : "client");
     }
   });
 

@@ -6,8 +6,8 @@ import { REASONS } from "../../../src/plane/reasons.ts";
 import { MAX_PACKET, SLOT_SIZE } from "../../../src/plane/vector.ts";
 import { Bench, DEV } from "./bench.ts";
 import { Dice } from "./dice.ts";
-import { arrivals, mutate, randomSpec } from "./traffic.ts";
 import { build, VNET } from "./slowPacket.ts";
+import { arrivals, mutate, randomSpec } from "./traffic.ts";
 
 const SLOTS = 4;
 const USED_SLOT = 1;
@@ -53,16 +53,19 @@ class Fuzz {
         expect.fail(`output ${i}: device ${out.device[i]}, ${out.length[i]} bytes at ${out.offset[i]}`);
     }
     const waits = c.counters[C_QUEUED] > queued;
-    if (out.count === 0 && !waits && this.bench.dropped() === drops) expect.fail(`vanished: ${Buffer.from(bytes).toString("hex")}`);
+    if (out.count === 0 && !waits && this.bench.dropped() === drops)
+      expect.fail(`vanished: ${Buffer.from(bytes).toString("hex")}`);
     if (d !== null && !waits && (d.verdict === VERDICT_DELIVERED) !== (d.outcomeReason === 0))
       expect.fail(`verdict ${d.verdict} with reason ${d.outcomeReason}: ${Buffer.from(bytes).toString("hex")}`);
     this.delivered += out.count;
     this.bench.flush();
     if (this.bench.imbalance() !== 0) expect.fail(`the ledger is off: ${Buffer.from(bytes).toString("hex")}`);
-    if (this.#slots.compare(this.#expected, 0, from, 0, from) !== 0) expect.fail("bytes in front of the packet changed");
+    if (this.#slots.compare(this.#expected, 0, from, 0, from) !== 0)
+      expect.fail("bytes in front of the packet changed");
     if (this.#slots.compare(this.#expected, to, undefined, to) !== 0) expect.fail("bytes behind the packet changed");
     this.#slots.fill(CANARY, from, to);
-    for (let i = 1; i < REASONS.length; i++) if (this.bench.drops(REASONS[i].code) > 0) this.reasons.add(REASONS[i].code);
+    for (let i = 1; i < REASONS.length; i++)
+      if (this.bench.drops(REASONS[i].code) > 0) this.reasons.add(REASONS[i].code);
   }
 }
 
@@ -74,7 +77,13 @@ describe("whatever a device delivers", () => {
       if (f.dice.chance(0.8)) bytes[VNET] = 0x40 | (f.dice.chance(0.7) ? 5 : f.dice.int(16));
       f.send(f.dice.int(DEVICES), bytes);
     }
-    for (const code of ["PACKET_TOO_SHORT", "IP_VERSION_BAD", "IPV6_NOT_SUPPORTED", "IP_HEADER_LENGTH_BAD", "IP_CHECKSUM_BAD"])
+    for (const code of [
+      "PACKET_TOO_SHORT",
+      "IP_VERSION_BAD",
+      "IPV6_NOT_SUPPORTED",
+      "IP_HEADER_LENGTH_BAD",
+      "IP_CHECKSUM_BAD",
+    ])
       expect(f.reasons).toContain(code);
     expect(f.delivered).toBe(0);
   });
@@ -88,7 +97,14 @@ describe("whatever a device delivers", () => {
       if (i % 100 === 0) f.bench.plane.tick(i * 10);
     }
     expect(f.delivered).toBeGreaterThan(1000);
-    for (const code of ["VNET_HEADER_BAD", "IP_OPTIONS_BAD", "L4_HEADER_SHORT", "FRAGMENT_BAD", "SOURCE_NOT_OWN", "DEVICE_GONE"])
+    for (const code of [
+      "VNET_HEADER_BAD",
+      "IP_OPTIONS_BAD",
+      "L4_HEADER_SHORT",
+      "FRAGMENT_BAD",
+      "SOURCE_NOT_OWN",
+      "DEVICE_GONE",
+    ])
       expect(f.reasons).toContain(code);
   });
 

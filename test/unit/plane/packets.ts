@@ -40,7 +40,14 @@ function socket(text: string): { address: number; port: number } {
   return { address: ip(a), port: Number(p ?? 0) };
 }
 
-function finish(bytes: Uint8Array, protocol: number, field: number, src: number, dst: number, o: IpOptions): Uint8Array {
+function finish(
+  bytes: Uint8Array,
+  protocol: number,
+  field: number,
+  src: number,
+  dst: number,
+  o: IpOptions,
+): Uint8Array {
   const l4 = IP + 20;
   const length = bytes.length - l4;
   const pseudo = pseudoHeaderSum(src, dst, protocol, length);
@@ -108,7 +115,14 @@ export function echo(from: string, to: string, id: number, o: IpOptions & { repl
 }
 
 /** An ICMP error that quotes `quoted` (a packet as built here or as written by the plane), cut to `cut` bytes. */
-export function icmpError(from: string, to: string, type: number, code: number, quoted: Uint8Array, cut = 548): Uint8Array {
+export function icmpError(
+  from: string,
+  to: string,
+  type: number,
+  code: number,
+  quoted: Uint8Array,
+  cut = 548,
+): Uint8Array {
   const inner = quoted.subarray(VNET, VNET + cut);
   const l4 = new Uint8Array(8 + inner.length);
   l4[0] = type;

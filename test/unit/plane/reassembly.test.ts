@@ -7,8 +7,8 @@ import {
   FRAG_COMPLETE,
   FRAG_DROPPED,
   FRAG_QUEUED,
-  Reassembly,
   REASSEMBLY_BYTES,
+  Reassembly,
 } from "../../../src/plane/reassembly.ts";
 import { parsePacket } from "../../../src/plane/wire/parse.ts";
 import { Bench, DEV } from "./bench.ts";
@@ -64,7 +64,11 @@ function counts(b: Bench): { read: number; merged: number; queued: number; writt
 
 describe("fragments of a datagram", () => {
   it("in any order, cut anywhere, some of them twice, give the datagram's own bytes", () => {
-    const options = fc.constantFrom(new Uint8Array(0), Uint8Array.of(0x94, 4, 0, 0), Uint8Array.of(7, 7, 4, 0, 0, 0, 0, 0));
+    const options = fc.constantFrom(
+      new Uint8Array(0),
+      Uint8Array.of(0x94, 4, 0, 0),
+      Uint8Array.of(7, 7, 4, 0, 0, 0, 0, 0),
+    );
     const cuts = fc.array(fc.integer({ min: 2, max: 180 }), { minLength: 1, maxLength: 60 });
     fc.assert(
       fc.property(
@@ -75,7 +79,13 @@ describe("fragments of a datagram", () => {
         fc.integer(),
         (protocol, length, opts, steps, seed) => {
           const dice = new Dice(seed);
-          const spec = datagram({ protocol, options: opts, id: dice.int(65536), payload: dice.bytes(length), flags: 2 });
+          const spec = datagram({
+            protocol,
+            options: opts,
+            id: dice.int(65536),
+            payload: dice.bytes(length),
+            flags: 2,
+          });
           const whole = build(spec);
           const end = whole.length - VNET - 20 - opts.length;
           const pieces: Uint8Array[] = [];
@@ -271,17 +281,23 @@ describe("what a node reassembled", () => {
     expect(out).toEqual([cutOut(passed, 0, 504), cutOut(passed, 504, 1000, copied)]);
   });
 
-  it("has DF again when the largest piece had it, and not when a smaller one had it", () => {
+  it("leaves it in the pieces that came, however uneven, and without DF (ip_do_fragment's fast path)", () => {
     const whole = build(far());
-    const larger = [cutOut(whole, 0, 600, undefined, true), cutOut(whole, 600, 1000)];
-    expect(shape(sendAll(new Bench(), larger)).map((s) => s[3])).toEqual([true, true]);
-    const smaller = [cutOut(whole, 0, 600), cutOut(whole, 600, 1000, undefined, true)];
-    expect(shape(sendAll(new Bench(), smaller)).map((s) => s[3])).toEqual([false, false]);
+    const out = sendAll(new Bench(), [
+      cutOut(whole, 608, 1000, undefined, true),
+      cutOut(whole, 0, 400, undefined, true),
+      cutOut(whole, 400, 608, undefined, true),
+    ]);
+    expect(shape(out)).toEqual([
+      [420, 0, true, false],
+      [228, 400, true, false],
+      [412, 608, false, false],
+    ]);
   });
 
   it("is answered with the MTU when pieces with DF do not fit, and cut smaller when they had none", () => {
     const whole = build(far());
-    const b = new Bench({ podMtu: 576 });
+    const b = new Bench({ eniMtu: 576 });
     const [first, second] = [cutOut(whole, 0, 600, undefined, true), cutOut(whole, 600, 1000, undefined, true)];
     expect(b.send(DEV.client, first)).toEqual([]);
     const [error] = b.send(DEV.client, second);
@@ -301,7 +317,10 @@ describe("what a node reassembled", () => {
   it("with DF goes on in pieces that fit, although the whole does not", () => {
     const whole = build(far({ payload: new Uint8Array(11_992).fill(9) }));
     const b = new Bench({ eniMtu: 1500, podMtu: 1500 });
-    const out = sendAll(b, cutUp(whole, 1480).map((_, i) => cutOut(whole, i * 1480, Math.min(12_000, (i + 1) * 1480), undefined, true)));
+    const out = sendAll(
+      b,
+      cutUp(whole, 1480).map((_, i) => cutOut(whole, i * 1480, Math.min(12_000, (i + 1) * 1480), undefined, true)),
+    );
     expect(out).toHaveLength(9);
     expect(b.imbalance()).toBe(0);
   });

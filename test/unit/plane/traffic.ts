@@ -115,7 +115,14 @@ export function arrivals(dice: Dice): Arrival[] {
 function errorAbout(dice: Dice, spec: Spec): Uint8Array {
   const inner = build({ ...randomSpec(dice), dst: spec.src }).subarray(VNET);
   const payload = inner.slice(0, dice.int(Math.min(inner.length, 548) + 1));
-  return build({ ...spec, protocol: 1, type: dice.pick([3, 4, 5, 11, 12]), code: dice.int(5), payload, offload: "none" });
+  return build({
+    ...spec,
+    protocol: 1,
+    type: dice.pick([3, 4, 5, 11, 12]),
+    code: dice.int(5),
+    payload,
+    offload: "none",
+  });
 }
 
 /** Breaks a packet: bytes, lengths, its end, its virtio_net_hdr; half of the time with a right header checksum again. */

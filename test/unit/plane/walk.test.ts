@@ -47,7 +47,9 @@ describe("a pod's packet", () => {
     const b = new Bench();
     const [out] = b.send(DEV.second, udp("10.0.1.48:1000", "203.0.113.10:53"));
     expect(out.line).toMatch(/^198\.51\.100\.10\./);
-    const steps = [...b.decision.ruleKind.slice(0, b.decision.count)].map((k, i) => (k === 2 ? b.decision.rule[i] : -1));
+    const steps = [...b.decision.ruleKind.slice(0, b.decision.count)].map((k, i) =>
+      k === 2 ? b.decision.rule[i] : -1,
+    );
     expect(steps).toContain(1024);
     b.send(DEV.second, udp("10.0.1.48:1000", "10.0.2.32:7"));
     expect([...b.decision.rule.slice(0, b.decision.count)]).toContain(1536);
@@ -193,8 +195,12 @@ describe("ClusterIP corner cases by mode", () => {
 describe("a node's host namespace", () => {
   it("reaches pods, services and its own NodePort by 127.0.0.1 in iptables mode", () => {
     const b = new Bench();
-    expect(lines(b.send(DEV.host0, tcp("10.0.1.10:5000", "10.0.1.32:80", "S")))[0]).toMatch(/^client: 10\.0\.1\.10\.5000 >/);
-    expect(lines(b.send(DEV.host0, tcp("10.0.1.10:5000", `${VIP}:80`, "S")))[0]).toMatch(/^api\d: 10\.0\.1\.10\.5000 > /);
+    expect(lines(b.send(DEV.host0, tcp("10.0.1.10:5000", "10.0.1.32:80", "S")))[0]).toMatch(
+      /^client: 10\.0\.1\.10\.5000 >/,
+    );
+    expect(lines(b.send(DEV.host0, tcp("10.0.1.10:5000", `${VIP}:80`, "S")))[0]).toMatch(
+      /^api\d: 10\.0\.1\.10\.5000 > /,
+    );
     const [out] = b.send(DEV.host0, tcp("127.0.0.1:5000", "127.0.0.1:30080", "S"));
     expect(out.line).toMatch(/^10\.0\.1\.10\.\d+ > 10\.0\.2\.3[23]\.8080/);
     const port = Number(/10\.(\d+) >/.exec(out.line)?.[1]);
@@ -207,12 +213,16 @@ describe("a node's host namespace", () => {
 
   it("nftables mode has no NodePort at 127.0.0.1: the packet stays on the node", () => {
     const b = new Bench({ serviceMode: SERVICE_MODE_NFTABLES });
-    expect(lines(b.send(DEV.host0, tcp("127.0.0.1:5000", "127.0.0.1:30080", "S")))[0]).toMatch(/^host0: 127\.0\.0\.1\.5000/);
+    expect(lines(b.send(DEV.host0, tcp("127.0.0.1:5000", "127.0.0.1:30080", "S")))[0]).toMatch(
+      /^host0: 127\.0\.0\.1\.5000/,
+    );
   });
 
   it("gets what is sent to the node's address", () => {
     const b = new Bench();
-    expect(lines(b.send(DEV.client, tcp("10.0.1.32:1", "10.0.2.10:10250", "S")))[0]).toMatch(/^host1: 10\.0\.1\.32\.1 > /);
+    expect(lines(b.send(DEV.client, tcp("10.0.1.32:1", "10.0.2.10:10250", "S")))[0]).toMatch(
+      /^host1: 10\.0\.1\.32\.1 > /,
+    );
   });
 
   it("a NodePort from outside is masqueraded and answered from the node's address", () => {

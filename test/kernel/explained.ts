@@ -1,0 +1,73 @@
+import type { Mode } from "./labFile.ts";
+
+/** Where podplane is not the kernel: what podplane shows instead, and why. docs/kernel-differences.md says it in prose. */
+export interface Explained {
+  /** Probes by their whole names. */
+  probes: RegExp;
+  modes?: Mode[];
+  reason: string;
+  /** What podplane is expected to show: in full where the kernel shows `lines`, or by what it looks like. */
+  podplane: RegExp | ((lines: string[]) => string[]);
+}
+
+const replaced =
+  (from: RegExp, to: string) =>
+  (lines: string[]): string[] =>
+    lines.map((line) => line.replace(from, to));
+
+const CHECKSUMS =
+  "Conntrack checks layer 4 checksums and takes a wrong one for INVALID: never translated, and dropped in iptables mode. " +
+  "podplane does not read payloads to check them: it translates, which keeps a wrong checksum wrong, and the receiver's " +
+  "kernel drops the packet.";
+const SECOND_ENI =
+  "A node's namespace in podplane has the address of its primary ENI alone: what is for the node at a second ENI's " +
+  "address reaches it, but its kernel does not answer from an address that it does not have.";
+
+export const EXPLAINED: readonly Explained[] = [
+  {
+    probes: /^tcp node-1 to (node-1|127\.0\.0\.1):\d+$/,
+    reason:
+      "A kernel's connection to an address of its own begins at the loopback device, whose MTU is 65536, before it is " +
+      "translated. A node of podplane sends it to the plane by its TUN, whose MTU is the ENI's: the offered MSS is smaller.",
+    podplane: replaced(/mss 65495/, "mss 8961"),
+  },
+  {
+    probes: /^udp node-1 to svc\/none:53$/,
+    reason:
+      "A packet that the OUTPUT hook refuses fails in the sender's system call (EPERM). In podplane the packet has left " +
+      "the node's namespace by then: the ICMP error that it gets in both cases is what the socket reports.",
+    podplane: replaced(/Operation not permitted/, "Connection refused"),
+  },
+  {
+    probes: /^wrong UDP checksum to a ClusterIP$/,
+    reason: CHECKSUMS,
+    podplane: /^api-1 got udp \S+ > \S+:5353 .* L4 CHECKSUM WRONG$/,
+  },
+  {
+    probes: /^wrong UDP checksum to a pod$/,
+    modes: ["iptables"],
+    reason: CHECKSUMS,
+    podplane: /^api-1 got udp \S+ > \S+:5353 .* L4 CHECKSUM WRONG$/,
+  },
+  {
+    probes: /^ping (client-1|office) to node-1\/eth1$/,
+    reason: SECOND_ENI,
+    podplane: () => [],
+  },
+  {
+    probes: /^crafted SYN (client-14|office) to a NodePort at the second ENI$/,
+    modes: ["nftables"],
+    reason: SECOND_ENI,
+    podplane: () => [],
+  },
+  {
+    probes: /^record route to a pod$/,
+    reason: "podplane passes IP options on as they are; a router writes its address into this one.",
+    podplane: replaced(/options \w+/, "options 070b04000000000000000000"),
+  },
+  {
+    probes: /^source route to a pod$/,
+    reason: "podplane passes IP options on as they are; Linux drops packets with this one (accept_source_route=0).",
+    podplane: /^api-1 got udp .* options 8307/,
+  },
+];
