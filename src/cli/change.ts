@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { Change } from "../control/cluster.ts";
 import { ask, findLab } from "../lab/controlClient.ts";
 import { type Format, print, printError, printJson } from "./output.ts";
+import { outputOption } from "./parse.ts";
 
 interface ChangeOptions {
   filename?: string;
@@ -16,7 +17,7 @@ export function applyCommand(program: Command): void {
     .description("put objects into the running lab; established flows live on")
     .requiredOption("-f, --filename <file>", "YAML or JSON file, or a directory of them")
     .option("-n, --name <name>", "which of several running labs")
-    .option("-o, --output <format>", "table or json", "table")
+    .addOption(outputOption())
     .action(async (options: ChangeOptions & { filename: string }) => {
       const change = await ask(await findLab(options.name), "apply", { path: resolve(options.filename) });
       for (const note of change.notes) printError(`note: ${note}`);
@@ -31,7 +32,7 @@ export function deleteCommand(program: Command): void {
     .argument("[objects...]", "pod/web-1, deployment/api, svc/api, namespace/shop")
     .option("-f, --filename <file>", "remove the objects of this file")
     .option("-n, --name <name>", "which of several running labs")
-    .option("-o, --output <format>", "table or json", "table")
+    .addOption(outputOption())
     .action(async (objects: string[], options: ChangeOptions) => {
       if ((options.filename === undefined) === (objects.length === 0))
         throw new Error("name the objects to delete, or give a file with -f");

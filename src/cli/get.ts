@@ -3,6 +3,7 @@ import { ask, findLab } from "../lab/controlClient.ts";
 import type { ViewName, Views } from "../lab/controlProtocol.ts";
 import type { ConntrackRow } from "../observe/tables.ts";
 import { type Format, print, printJson, table } from "./output.ts";
+import { outputOption } from "./parse.ts";
 
 type Cell = string | number | null;
 interface Columns<T> {
@@ -136,7 +137,7 @@ export function getCommand(program: Command): void {
     .argument("[object]", "only what has this name")
     .option("-n, --name <name>", "which of several running labs")
     .option("-a, --all", "reasons: those that never happened as well")
-    .option("-o, --output <format>", "table or json", "table")
+    .addOption(outputOption())
     .action(
       async (what: string, object: string | undefined, options: { name?: string; output: Format; all?: boolean }) => {
         if (!isView(what))

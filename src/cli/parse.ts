@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 
 const PORT_MAX = 65_535;
 
@@ -17,4 +17,9 @@ function wholeNumber(text: string, min: number, max: number): number {
   if (!/^\d+$/.test(text) || n < min || n > max)
     throw new InvalidArgumentError(`expected a whole number from ${min} to ${max}, got "${text}".`);
   return n;
+}
+
+/** `-o, --output table|json` */
+export function outputOption(): Option {
+  return new Option("-o, --output <format>", "how to print it").choices(["table", "json"]).default("table");
 }

@@ -4,7 +4,7 @@ import { loadLab } from "../lab/files/load.ts";
 import { askOffline } from "../lab/question.ts";
 import type { ExplainedStep, Explanation, FlowEnd } from "../observe/explain.ts";
 import { bold, dim, type Format, green, print, printJson, red, terminalWidth, wrap } from "./output.ts";
-import { parsePort } from "./parse.ts";
+import { outputOption, parsePort } from "./parse.ts";
 
 interface WhyOptions {
   lab?: string;
@@ -23,7 +23,7 @@ export function whyCommand(program: Command): void {
     .option("--lab <lab>", "ask a lab's files instead of the running lab")
     .option("--from-port <port>", "source port", parsePort)
     .option("-n, --name <name>", "which of several running labs")
-    .option("-o, --output <format>", "table or json", "table")
+    .addOption(outputOption())
     .action(async (protocol: string, source: string, destination: string, options: WhyOptions) => {
       const question = { protocol, source, destination, fromPort: options.fromPort ?? null };
       const explanation =
