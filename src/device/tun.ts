@@ -186,7 +186,7 @@ export class TunDevice implements Device {
         continue;
       }
       // A packet that grew or shrank at its head no longer begins where its slot's view does; those are few.
-      const slot = Math.floor(start / SLOT_SIZE);
+      const slot = (start / SLOT_SIZE) | 0;
       const atSlotStart = start - slot * SLOT_SIZE === HEADROOM - VNET_BEFORE;
       const bytes = atSlotStart ? slots[slot] : arena.subarray(start, start + VNET_BEFORE + length);
       const written = write(this.#fd, bytes, VNET_BEFORE + length);

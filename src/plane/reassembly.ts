@@ -92,8 +92,8 @@ export class Reassembly {
     for (let i = 0; i < count; i++) {
       const from = this.#from[base + i];
       const to = this.#to[base + i];
-      if (from === offset && to === end) {
-        // An exact duplicate is dropped alone (net/ipv4/ip_fragment.c, IPFRAG_DUP).
+      if (from <= offset && end <= to) {
+        // What is all there already is dropped alone (net/ipv4/inet_fragment.c, IPFRAG_DUP).
         this.lastReason = reasonOverlap;
         return FRAG_DROPPED;
       }

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { describe, expect, it } from "vitest";
-import { C_QUEUED, C_READ } from "../../../src/plane/counters.ts";
+import { packetProblem } from "../../../src/device/packetProblem.ts";
+import { C_MERGED, C_QUEUED, C_READ } from "../../../src/plane/counters.ts";
 import { VERDICT_DELIVERED } from "../../../src/plane/decision.ts";
 import { REASONS } from "../../../src/plane/reasons.ts";
 import { MAX_PACKET, SLOT_SIZE } from "../../../src/plane/vector.ts";
@@ -40,6 +41,7 @@ class Fuzz {
     this.#slots.set(bytes, from);
     const read = c.counters[C_READ];
     const queued = c.counters[C_QUEUED];
+    const merged = c.counters[C_MERGED];
     const drops = this.bench.dropped();
     const d = this.dice.chance(0.5) ? this.bench.decision : null;
     d?.clear();
@@ -48,7 +50,13 @@ class Fuzz {
     c.decision = null;
     expect(c.counters[C_READ]).toBe(read + 1);
     const { out } = c;
+    // What was good goes out good: offloads fit the packet, checksums are right.
+    const good = device < DEVICES - 1 && c.counters[C_MERGED] === merged && packetProblem(bytes) === null;
     for (let i = 0; i < out.count; i++) {
+      const sent = c.arena.subarray(out.offset[i] - VNET, out.offset[i] + out.length[i]);
+      const problem = good ? packetProblem(sent) : null;
+      if (problem !== null) expect.fail(`${problem}: ${Buffer.from(bytes).toString("hex")}`);
+      if (sent[1] !== 0 && sent[4] === 0 && sent[5] === 0) expect.fail("a super-packet of segments without a size");
       if (out.length[i] < 20 || out.length[i] > MAX_PACKET || out.offset[i] < 0 || out.device[i] < 0)
         expect.fail(`output ${i}: device ${out.device[i]}, ${out.length[i]} bytes at ${out.offset[i]}`);
     }
@@ -116,6 +124,7 @@ describe("whatever a device delivers", () => {
       bytes.set(f.dice.bytes(VNET), 0);
       if (f.dice.chance(0.7)) bytes[0] &= 1;
       if (f.dice.chance(0.7)) bytes[1] = f.dice.pick([0, 1, 3, 4, 5, 0x80, 0x81]);
+      if (f.dice.chance(0.2)) [bytes[4], bytes[5]] = [0, 0];
       if (f.dice.chance(0.7)) [bytes[6], bytes[7]] = [20, 0];
       if (f.dice.chance(0.7)) [bytes[8], bytes[9]] = [f.dice.pick([6, 16]), 0];
       f.send(spec.device, bytes);

@@ -1,5 +1,4 @@
-import { HEADROOM } from "../../../src/plane/vector.ts";
-import { formatAddress, parseAddress } from "../../../src/plane/wire/address.ts";
+import { parseAddress } from "../../../src/plane/wire/address.ts";
 import { setI32, setU16 } from "../../../src/plane/wire/bytes.ts";
 import { checksum, pseudoHeaderSum, sum16 } from "../../../src/plane/wire/checksum.ts";
 import { describePacket } from "../../../src/plane/wire/describe.ts";
@@ -136,8 +135,6 @@ export function icmpError(
 export function describe(bytes: Uint8Array): string {
   return describePacket(bytes, VNET, bytes.length - VNET);
 }
-
-export { formatAddress, HEADROOM };
 
 /** The packet that an ICMP error quotes, with an empty virtio_net_hdr. */
 export function quoted(bytes: Uint8Array): Uint8Array {

@@ -127,6 +127,38 @@ describe("fragments of a datagram", () => {
     expect(joined(sendAll(b, [cutOut(whole, 0, 400), cutOut(whole, 400, 1000)]))).toEqual(whole);
   });
 
+  it("that overlap by as little as eight bytes, in front or behind, end it", () => {
+    const whole = build(datagram());
+    for (const [from, to] of [
+      [392, 600],
+      [400, 608],
+      [392, 608],
+      [200, 808],
+    ]) {
+      const b = new Bench();
+      sendAll(b, [cutOut(whole, 0, 400), cutOut(whole, 600, 1000), cutOut(whole, from, to)]);
+      expect(b.drops("FRAGMENT_OVERLAP"), `${from} to ${to}`).toBe(3);
+      expect(counts(b)).toMatchObject({ queued: 0, dropped: 3 });
+    }
+  });
+
+  it("that hold nothing new are dropped alone, as the kernel drops what lies within a fragment (IPFRAG_DUP)", () => {
+    const whole = build(datagram());
+    for (const [from, to] of [
+      [0, 400],
+      [0, 8],
+      [392, 400],
+      [600, 608],
+      [992, 1000],
+    ]) {
+      const b = new Bench();
+      sendAll(b, [cutOut(whole, 0, 400), cutOut(whole, 600, 1000), cutOut(whole, from, to)]);
+      expect(b.drops("FRAGMENT_OVERLAP"), `${from} to ${to}`).toBe(1);
+      expect(counts(b)).toMatchObject({ queued: 2, dropped: 1 });
+      expect(joined(sendAll(b, [cutOut(whole, 400, 600)]))).toEqual(whole);
+    }
+  });
+
   it("that begin as another one but reach further are an overlap, no duplicate", () => {
     const whole = build(datagram());
     const b = new Bench();

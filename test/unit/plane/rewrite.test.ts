@@ -82,7 +82,12 @@ const common = {
   options,
 };
 const payload = fc.oneof(fc.uint8Array({ maxLength: 64 }), fc.uint8Array({ minLength: 600, maxLength: 1500 }));
-const offload: fc.Arbitrary<"none" | "partial" | number> = fc.constantFrom("none", "partial", 100, 1448);
+const offload: fc.Arbitrary<"none" | "partial" | number> = fc.constantFrom<("none" | "partial" | number)[]>(
+  "none",
+  "partial",
+  100,
+  1448,
+);
 const tcp: fc.Arbitrary<Spec> = fc.record({
   ...common,
   protocol: fc.constant(6),

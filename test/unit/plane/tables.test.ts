@@ -110,6 +110,21 @@ describe("patched tables", () => {
     expect(outcomes.size).toBeGreaterThan(6);
   });
 
+  it("know a host beyond the gateway no more once it is gone from its network, its device or not", () => {
+    const rows = new World(new Dice(1)).rows();
+    const outside = rows.find((row) => row.t === "outside");
+    const host = rows.find((row): row is DeviceRow => row.t === "device" && row.id === outside?.device);
+    if (outside === undefined || host === undefined) throw new Error("the world has no host outside");
+    const p = plane(rows);
+    p.apply({ put: [], gone: [outside] });
+    const rebuilt = plane(rows.filter((row) => row !== outside));
+    for (const dst of DESTINATIONS) {
+      const bytes = build({ protocol: 17, src: host.address, dst, sport: 1, dport: 2 });
+      expect(told(p, host.id, bytes)).toBe(told(rebuilt, host.id, bytes));
+      expect(told(p, host.id, bytes)).toMatch(/^2\nOUTSIDE_UNREACHABLE/);
+    }
+  });
+
   it("keep the newest owner of an address when the old one goes later", () => {
     const world = new World(new Dice(3));
     const rows = world.rows();
