@@ -107,6 +107,17 @@ export class NamespaceFactory {
     return found;
   }
 
+  addresses(name: string, add: readonly string[], remove: readonly string[]): null {
+    const device = this.#devices.get(name);
+    if (device === undefined) throw new Error(`namespace ${name} has no device`);
+    const lines = [
+      ...add.map((address) => `address add ${address}/32 dev ${device}`),
+      ...remove.map((address) => `address delete ${address}/32 dev ${device}`),
+    ];
+    this.#within(name, () => runIp(name, lines));
+    return null;
+  }
+
   /** A socket keeps the namespace it was made in, wherever it is used. @returns its descriptor, non-blocking. */
   socket(name: string, spec: SocketSpec): number {
     return this.#within(name, () => {
@@ -153,12 +164,16 @@ function configure(spec: NamespaceSpec): void {
       ? []
       : [`rule add pref ${spec.localRulePreference} lookup local`, "rule delete pref 0"]),
   ];
+  runIp(spec.name, lines);
+}
+
+function runIp(namespace: string, lines: readonly string[]): void {
   const run = spawnSync("ip", ["-batch", "-"], { input: `${lines.join("\n")}\n`, encoding: "utf8" });
   if (run.error) throw run.error;
   if (run.status !== 0) {
     const line = /^Command failed -:(\d+)/m.exec(run.stderr)?.[1];
     const command = line ? lines[Number(line) - 1] : "-batch";
-    throw new Error(`namespace ${spec.name}: ip ${command}: ${run.stderr.trim().split("\n")[0]}`);
+    throw new Error(`namespace ${namespace}: ip ${command}: ${run.stderr.trim().split("\n")[0]}`);
   }
 }
 

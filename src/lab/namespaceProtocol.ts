@@ -60,6 +60,8 @@ export interface Operations {
   remove: { argument: string; result: null };
   /** Names of namespaces; the answer has those that exist. */
   stats: { argument: string[]; result: [string, DeviceStats][] };
+  /** Addresses (without a length) that the device is to have besides those it was made with, and those it no longer has. */
+  addresses: { argument: { name: string; add: string[]; remove: string[] }; result: null };
   socket: { argument: { name: string; spec: SocketSpec }; result: number };
 }
 export type Operation = keyof Operations;

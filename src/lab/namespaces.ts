@@ -52,6 +52,11 @@ export class Namespaces {
     return new Map(await this.#ask("stats", names));
   }
 
+  /** Gives the namespace's device further addresses, and takes others away. */
+  async changeAddresses(name: string, add: string[], remove: string[]): Promise<void> {
+    await this.#ask("addresses", { name, add, remove });
+  }
+
   /**
    * A socket inside a namespace, as a descriptor that `new net.Socket({ fd })`, `server.listen({ fd })` or
    * `socket.bind({ fd })` of node:dgram takes over.

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Change } from "../control/cluster.ts";
 import type { Snapshot } from "../control/compile.ts";
 import { diff } from "../control/diff.ts";
+import { nodeName } from "../control/entityNames.ts";
 import { objectKey } from "../control/objects/kinds.ts";
 import { ObjectError } from "../control/objects/objectError.ts";
 import { NameError } from "../control/resolve.ts";
@@ -11,6 +12,7 @@ import type { NamespaceSpec as LabNamespace, Workload } from "../control/workloa
 import { close } from "../device/libc.ts";
 import { type Explanation, explain } from "../observe/explain.ts";
 import { conntrackRows, reasonCounts } from "../observe/tables.ts";
+import { formatAddress } from "../plane/wire/address.ts";
 import type { ViewName, Views, WhyQuestion } from "./controlProtocol.ts";
 import { problemText } from "./files/labError.ts";
 import type { LoadedLab } from "./files/load.ts";
@@ -43,7 +45,8 @@ export interface RunOptions {
 interface Placed {
   spec: LabNamespace;
   file: string;
-  offload: string;
+  /** Addresses beyond the device's own: a node's further ENIs'. */
+  addresses: Set<string>;
 }
 
 interface Running {
@@ -257,6 +260,7 @@ export class RunningLab {
       await this.#namespaces.remove(namespaceFileName(spec.name));
     }
     await this.#place([...wanted.values()].filter((n) => !this.#placed.has(n.name)));
+    await this.#addressNodes();
     await this.plane.patch(diff(this.#snapshot, snapshot));
     this.#snapshot = snapshot;
     this.#writeFiles();
@@ -275,8 +279,23 @@ export class RunningLab {
         made.fds.forEach(close);
         throw error;
       }
-      this.#placed.set(spec.name, { spec, file: made.file, offload: made.offload });
+      this.#placed.set(spec.name, { spec, file: made.file, addresses: new Set() });
       this.#options.onProgress("namespaces", ++done, specs.length);
+    }
+  }
+
+  /** A node answers at the own address of each of its ENIs, which come and go while its namespace stays. */
+  async #addressNodes(): Promise<void> {
+    for (const node of this.#lab.cluster.state().nodes) {
+      const placed = this.#placed.get(nodeName(node.spec.name));
+      if (placed === undefined) continue;
+      const wanted = new Set(node.enis.map((eni) => formatAddress(eni.address)));
+      wanted.delete(placed.spec.address);
+      const add = [...wanted].filter((address) => !placed.addresses.has(address));
+      const remove = [...placed.addresses].filter((address) => !wanted.has(address));
+      if (add.length + remove.length === 0) continue;
+      await this.#namespaces.changeAddresses(namespaceFileName(placed.spec.name), add, remove);
+      placed.addresses = wanted;
     }
   }
 

@@ -117,6 +117,7 @@ def accept(listener):
 
 def serve_udp():
     """Answers every datagram that is there."""
+    global served
     with serving:
         while True:
             try:
@@ -129,6 +130,7 @@ def serve_udp():
             answer = {**hello(peer, ("", 0)), "size": len(data), "digest": digest(data)}
             # Always as long, however many digits a port has.
             udp_server.sendto(json.dumps(answer).ljust(ANSWER).encode(), peer)
+            served += 1
 
 
 def echo():
@@ -145,6 +147,7 @@ udp_server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 udp_server.bind(("0.0.0.0", UDP_PORT))
 udp_server.setblocking(False)
 serving = threading.Lock()
+served = 0
 threading.Thread(target=accept, args=(listener,), daemon=True).start()
 threading.Thread(target=echo, daemon=True).start()
 
@@ -204,6 +207,14 @@ def udp(request):
             return outcome(error)
 
 
+def serve(_):
+    """Answers all datagrams that came; returns how many answers there were since it was last asked."""
+    global served
+    serve_udp()
+    count, served = served, 0
+    return count
+
+
 def hold_udp(request):
     """Binds UDP ports for good, so that the kernel does not call them unreachable when a crafted flow is answered."""
     for port in request["ports"]:
@@ -246,7 +257,7 @@ COMMANDS = {
     "udp": udp,
     "hold_udp": hold_udp,
     "barrier": barrier,
-    "serve": lambda _: serve_udp(),
+    "serve": serve,
     "packets": lambda _: packets(),
 }
 

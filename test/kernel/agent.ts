@@ -82,8 +82,8 @@ export class Agent {
     if (missing.length > 0) throw new Error(`${this.name} had no answer to its ping from ${missing.join(" and ")}`);
   }
 
-  /** Has its UDP server answer what came so far, before anything else happens. */
-  serve(): Promise<void> {
+  /** Has its UDP server answer what came so far, before anything else happens. @returns answers since the last call. */
+  serve(): Promise<number> {
     return this.#ask({ do: "serve" });
   }
 

@@ -19,9 +19,6 @@ const CHECKSUMS =
   "Conntrack checks layer 4 checksums and takes a wrong one for INVALID: never translated, and dropped in iptables mode. " +
   "podplane does not read payloads to check them: it translates, which keeps a wrong checksum wrong, and the receiver's " +
   "kernel drops the packet.";
-const SECOND_ENI =
-  "A node's namespace in podplane has the address of its primary ENI alone: what is for the node at a second ENI's " +
-  "address reaches it, but its kernel does not answer from an address that it does not have.";
 
 export const EXPLAINED: readonly Explained[] = [
   {
@@ -48,17 +45,6 @@ export const EXPLAINED: readonly Explained[] = [
     modes: ["iptables"],
     reason: CHECKSUMS,
     podplane: /^api-1 got udp \S+ > \S+:5353 .* L4 CHECKSUM WRONG$/,
-  },
-  {
-    probes: /^ping (client-1|office) to node-1\/eth1$/,
-    reason: SECOND_ENI,
-    podplane: () => [],
-  },
-  {
-    probes: /^crafted SYN (client-14|office) to a NodePort at the second ENI$/,
-    modes: ["nftables"],
-    reason: SECOND_ENI,
-    podplane: () => [],
   },
   {
     probes: /^record route to a pod$/,

@@ -46,7 +46,7 @@ export const CLIENTS = Array.from({ length: 14 }, (_, i) => `client-${i + 1}`);
 
 export const PODS: { name: string; node: string; eni: string }[] = [
   ...[...CLIENTS, "near"].map((name) => ({ name, node: "node-1", eni: "eth0" })),
-  { name: "side", node: "node-1", eni: "eth1" },
+  ...["side", "side-2"].map((name) => ({ name, node: "node-1", eni: "eth1" })),
   ...["api-1", "api-2", "api-3"].map((name) => ({ name, node: "node-2", eni: "eth0" })),
 ];
 

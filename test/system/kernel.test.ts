@@ -3,7 +3,8 @@ import { EXPLAINED } from "../kernel/explained.ts";
 import { KernelWorld } from "../kernel/kernelWorld.ts";
 import type { Mode } from "../kernel/labFile.ts";
 import { PodplaneWorld } from "../kernel/podplaneWorld.ts";
-import { PROBES, Stage } from "../kernel/probes.ts";
+import { PROBES } from "../kernel/probes.ts";
+import { Stage } from "../kernel/stage.ts";
 
 // The same flows through podplane and through the kernel; test/kernel/README.md says how.
 
