@@ -1,5 +1,11 @@
 // The floors of docs/architecture.md: every arrow points down.
-const floor = (name, from, to, comment) => ({ name, severity: "error", comment, from: { path: from }, to: { path: to } });
+const floor = (name, from, to, comment) => ({
+  name,
+  severity: "error",
+  comment,
+  from: { path: from },
+  to: { path: to },
+});
 
 module.exports = {
   forbidden: [
@@ -16,5 +22,9 @@ module.exports = {
     floor("observe-looks-down", "^src/observe/", "^src/(device|lab|cli)/", "observe/ knows plane/ and control/ only."),
     floor("lab-looks-down", "^src/lab/", "^src/cli/", "lab/ is composed by cli/, never the other way round."),
   ],
-  options: { tsConfig: { fileName: "tsconfig.json" }, doNotFollow: { path: "node_modules" }, tsPreCompilationDeps: true },
+  options: {
+    tsConfig: { fileName: "tsconfig.json" },
+    doNotFollow: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+  },
 };

@@ -29,8 +29,12 @@ function flows(n, seed) {
 /** @typedef {ReturnType<typeof flows>} Flows */
 
 /** What people write first: a string of the five fields as the key, an object as the entry, one key a direction. */
-const keyOf = (/** @type {number} */ src, /** @type {number} */ dst, /** @type {number} */ sport, /** @type {number} */ dport) =>
-  `${ZONE}/${PROTO_UDP}/${src}:${sport}-${dst}:${dport}`;
+const keyOf = (
+  /** @type {number} */ src,
+  /** @type {number} */ dst,
+  /** @type {number} */ sport,
+  /** @type {number} */ dport,
+) => `${ZONE}/${PROTO_UDP}/${src}:${sport}-${dst}:${dport}`;
 
 /** @typedef {{ id: number, deadline: number, forward: string, back: string }} Entry */
 
@@ -133,7 +137,11 @@ export function conntrackGroups() {
     const hits = tables.map(({ name, table }) => looping(name, hit, table, known, order));
     const misses = tables.map(({ name, table }) => looping(name, miss, table, unknown));
     const inserts = tables.map(({ name, table }) => looping(name, insert, table, unknown, new Array(PACKETS).fill(0)));
-    const group = (/** @type {string} */ what, /** @type {string} */ unit, /** @type {import("./measure.mjs").Case[]} */ cases) => ({
+    const group = (
+      /** @type {string} */ what,
+      /** @type {string} */ unit,
+      /** @type {import("./measure.mjs").Case[]} */ cases,
+    ) => ({
       name: `conntrack: ${what}, ${size} connections`,
       unit,
       operations: PACKETS,
@@ -191,7 +199,8 @@ function looping(name, loop, ...args) {
 function check(tables, known, unknown, size) {
   for (const { name, table } of tables) {
     for (let i = 0; i < size; i++)
-      if (table.hit(known, i, 1) !== i) throw new Error(`conntrack: ${name} finds ${table.hit(known, i, 1)} for flow ${i}`);
+      if (table.hit(known, i, 1) !== i)
+        throw new Error(`conntrack: ${name} finds ${table.hit(known, i, 1)} for flow ${i}`);
     for (let i = 0; i < PACKETS; i++)
       if (table.has(unknown, i)) throw new Error(`conntrack: ${name} knows flow ${i}, which it was never told of`);
   }

@@ -1,4 +1,4 @@
-import { parseAddress, parseCidr, Plane, PROTO_TCP, PROTO_UDP, rows as R } from "./plane.mjs";
+import { Plane, PROTO_TCP, PROTO_UDP, parseAddress, parseCidr, rows as R } from "./plane.mjs";
 
 /** Devices of the lab. */
 export const DEVICE = { node1: 0, node2: 1, client: 2, server: 3 };
@@ -64,7 +64,15 @@ function device(id, kind, nodeId, address) {
 /** @param {number} id @param {number} protocol */
 function service(id, protocol) {
   const endpoints = [{ address: SERVER, port: TARGET_PORT }];
-  return /** @type {const} */ ({ t: "service", id, address: CLUSTER_IP, protocol, port: SERVICE_PORT, nodePort: 0, endpoints });
+  return /** @type {const} */ ({
+    t: "service",
+    id,
+    address: CLUSTER_IP,
+    protocol,
+    port: SERVICE_PORT,
+    nodePort: 0,
+    endpoints,
+  });
 }
 
 /** A plane with a client on one node, a server on another, and a ClusterIP in front of the server. */

@@ -21,7 +21,12 @@ for (const name of names) {
   if (BENCHES[name] === undefined) throw new Error(`no bench ${name}: there are ${Object.keys(BENCHES).join(", ")}`);
 }
 
-const machine = { cores: cpus().length, model: cpus()[0]?.model ?? "", node: process.version, platform: process.platform };
+const machine = {
+  cores: cpus().length,
+  model: cpus()[0]?.model ?? "",
+  node: process.version,
+  platform: process.platform,
+};
 console.log(`${machine.cores} cores (${machine.model}), Node ${machine.node} on ${machine.platform}`);
 console.log(`${options.rounds} interleaved rounds; medians; ratios are taken within a round: below 1 is faster`);
 const directory = fileURLToPath(new URL("../results/", import.meta.url));

@@ -65,7 +65,13 @@ class Wire {
   }
 
   /** Puts a packet into the slot; sequence numbers do not change the partial checksum. */
-  put(/** @type {Uint8Array} */ packet, /** @type {number} */ portAt, /** @type {number} */ port, /** @type {number} */ seq, /** @type {number} */ ack) {
+  put(
+    /** @type {Uint8Array} */ packet,
+    /** @type {number} */ portAt,
+    /** @type {number} */ port,
+    /** @type {number} */ seq,
+    /** @type {number} */ ack,
+  ) {
     const { arena, at } = this;
     arena.set(packet, at - VNET_BEFORE);
     setU16(arena, at + portAt, port);
@@ -180,7 +186,16 @@ function check() {
     const seq = wire.next[connection];
     wire.put(wire.data, SPORT_AT, FIRST_PORT + connection, seq, 1);
     plane.process(DEVICE.client, at, HEADERS + PAYLOAD);
-    expect("data", out.device[0], DEVICE.server, CLIENT, SERVER, FIRST_PORT + connection, TARGET_PORT, HEADERS + PAYLOAD);
+    expect(
+      "data",
+      out.device[0],
+      DEVICE.server,
+      CLIENT,
+      SERVER,
+      FIRST_PORT + connection,
+      TARGET_PORT,
+      HEADERS + PAYLOAD,
+    );
     plane.written();
     wire.next[connection] = seq + PAYLOAD;
     wire.put(wire.ack, SPORT_AT + 2, FIRST_PORT + connection, 1, seq + PAYLOAD);
@@ -198,9 +213,16 @@ function check() {
   function expect(what, ...numbers) {
     const [device, due, src, dst, sport, dport, length] = numbers;
     const sum = pseudoHeaderSum(src, dst, PROTO_TCP, length - TCP_AT);
-    const seen = [device, getI32(arena, at + 12), getI32(arena, at + 16), getU16(arena, at + 20), getU16(arena, at + 22)];
+    const seen = [
+      device,
+      getI32(arena, at + 12),
+      getI32(arena, at + 16),
+      getU16(arena, at + 20),
+      getU16(arena, at + 22),
+    ];
     const wanted = [due, src, dst, sport, dport];
-    if (out.count !== 1 || seen.join() !== wanted.join()) throw new Error(`pipeline: ${what} is ${seen}, not ${wanted}`);
+    if (out.count !== 1 || seen.join() !== wanted.join())
+      throw new Error(`pipeline: ${what} is ${seen}, not ${wanted}`);
     if (!ipv4HeaderChecksumOk(arena, at, TCP_AT)) throw new Error(`pipeline: ${what} has a bad header checksum`);
     if (getU16(arena, at + TCP_AT + TCP_CHECKSUM) !== sum) throw new Error(`pipeline: ${what} has a bad TCP sum`);
   }

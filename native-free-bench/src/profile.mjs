@@ -16,7 +16,18 @@ const LENGTH = ["--rounds", "5", "--time", "400"];
 const manifest = createRequire(import.meta.url).resolve("clinic/package.json");
 const clinic = join(dirname(manifest), "bin.js");
 const bench = process.argv.length > 2 ? process.argv.slice(2) : ["pipeline"];
-const command = [process.execPath, clinic, "flame", "--dest", reports, "--", "node", join(root, "src/main.mjs"), ...bench, ...LENGTH];
+const command = [
+  process.execPath,
+  clinic,
+  "flame",
+  "--dest",
+  reports,
+  "--",
+  "node",
+  join(root, "src/main.mjs"),
+  ...bench,
+  ...LENGTH,
+];
 const quoted = command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
 const [program, ...rest] = process.stdout.isTTY ? command : ["script", "-qec", quoted, "/dev/null"];
 

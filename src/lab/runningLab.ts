@@ -29,6 +29,8 @@ import { KUBELET_BACKOFF } from "./restartDelay.ts";
 /** Packets of a read batch. */
 const SLOTS = 32;
 const GRACE_MS = 500;
+/** How long going down waits for the processes before it takes their devices. */
+const POLITE_MS = 100;
 
 export interface RunOptions {
   verify: boolean;
@@ -217,7 +219,9 @@ export class RunningLab {
     this.#stopping = true;
     await this.#turn.catch(() => {});
     const total = this.#placed.size;
-    await Promise.all([...this.#running.values()].flatMap((r) => r.containers.map((c) => c.stop(GRACE_MS))));
+    const ended = Promise.all([...this.#running.values()].flatMap((r) => r.containers.map((c) => c.stop(GRACE_MS))));
+    // Processes that end when they are asked do so in their network; those that do not lose it meanwhile.
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, POLITE_MS))]);
     let done = 0;
     for (const { spec } of this.#placed.values()) {
       await this.plane.detach(spec.device);
@@ -225,6 +229,7 @@ export class RunningLab {
       this.#options.onProgress("namespaces removed", ++done, total);
     }
     this.#placed.clear();
+    await ended;
     await this.plane.close();
     await this.#namespaces.close();
   }

@@ -59,7 +59,11 @@ async function tcp(path) {
  * @returns {Promise<Result>}
  */
 async function udp(path, udprate) {
-  const receiver = await start([...path.server, udprate, "receive", String(UDP_PORT), String(seconds)], /^ready$/, path.env);
+  const receiver = await start(
+    [...path.server, udprate, "receive", String(UDP_PORT), String(seconds)],
+    /^ready$/,
+    path.env,
+  );
   const before = path.cpu();
   const send = [udprate, "send", path.target, String(UDP_PORT), String(UDP_BYTES), String(seconds + UDP_MARGIN)];
   await finish([...path.client, ...send], path.env);
@@ -137,7 +141,8 @@ async function measure(scratch) {
     }
     for (const path of paths) await path.stop();
   }
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ rounds, seconds, results: all }, null, 2)}\n`);
+  if (options.json !== undefined)
+    writeFileSync(options.json, `${JSON.stringify({ rounds, seconds, results: all }, null, 2)}\n`);
 }
 
 function defaultScript() {

@@ -4,7 +4,7 @@
  *
  *   tunloop NETNS_FILE_A NETNS_FILE_B
  *
- * Each packet is written as soon as it was read: reading 8 or 64 first was no faster. The TUNs are opened as podplane opens its own: IFF_TUN | IFF_NO_PI | IFF_VNET_HDR, checksum and segmentation offloads,
+ * Each packet is written as soon as it was read. The TUNs are opened as podplane opens its own: IFF_TUN | IFF_NO_PI | IFF_VNET_HDR, checksum and segmentation offloads,
  * non-blocking, level-triggered epoll. Both are named tun0. The loop prints "ready" and runs until it is killed.
  */
 #define _GNU_SOURCE
