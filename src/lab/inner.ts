@@ -58,34 +58,35 @@ export async function runInner(loaded: LoadedLab, options: InnerOptions): Promis
     return lab.current;
   };
   let metricsUrl = "";
-  // The socket first: it lies in the host's directory, over which the lab then mounts its own.
-  const control = await ControlServer.listen(socketPath(name), {
-    status: async () => {
-      const pods = running().pods;
-      const pid = await channel.hostPid();
-      return { name, pid, pods: pods.total, ready: pods.ready, metrics: metricsUrl, rootless: channel.rootless };
-    },
-    down: async () => {
-      setImmediate(down);
-      return null;
-    },
-    exec: async ({ name: who }) => ({ hostPid: await channel.hostPid(), entry: running().entry(who) }),
-    apply: ({ path }) => running().apply(path),
-    delete: ({ path, names }) => running().delete(path, names),
-    get: ({ what, name: one }) => running().view(what, one),
-    why: (question) => running().why(question),
-    logs: async ({ name: who }) => running().logs(who),
-    fault: async ({ where }) => {
-      if (where === "plane") running().plane.fault();
-      else
-        setImmediate(() => {
-          throw new Error("fault injected into the main thread");
-        });
-      return null;
-    },
-  });
+  let control: ControlServer | null = null;
   let metrics: MetricsServer | null = null;
   try {
+    // The socket first: it lies in the host's directory, over which the lab then mounts its own.
+    control = await ControlServer.listen(socketPath(name), {
+      status: async () => {
+        const pods = running().pods;
+        const pid = await channel.hostPid();
+        return { name, pid, pods: pods.total, ready: pods.ready, metrics: metricsUrl, rootless: channel.rootless };
+      },
+      down: async () => {
+        setImmediate(down);
+        return null;
+      },
+      exec: async ({ name: who }) => ({ hostPid: await channel.hostPid(), entry: running().entry(who) }),
+      apply: ({ path }) => running().apply(path),
+      delete: ({ path, names }) => running().delete(path, names),
+      get: ({ what, name: one }) => running().view(what, one),
+      why: (question) => running().why(question),
+      logs: async ({ name: who }) => running().logs(who),
+      fault: async ({ where }) => {
+        if (where === "plane") running().plane.fault();
+        else
+          setImmediate(() => {
+            throw new Error("fault injected into the main thread");
+          });
+        return null;
+      },
+    });
     lab.current = new RunningLab(loaded, {
       verify: options.verify,
       queues: options.queues,
@@ -123,13 +124,18 @@ export async function runInner(loaded: LoadedLab, options: InnerOptions): Promis
   } finally {
     await metrics?.close();
     await lab.current?.stop();
-    try {
-      umount(directory, MNT_DETACH);
-    } catch {
-      // It was never mounted: the lab failed before that.
-    }
-    await control.close();
+    if (lab.current !== null) unmount(directory);
+    await control?.close();
     channel.close();
   }
   return process.exitCode === undefined ? 0 : Number(process.exitCode);
+}
+
+/** Uncovers the directory with the control socket; the lab may have ended before it was mounted over. */
+function unmount(directory: string): void {
+  try {
+    umount(directory, MNT_DETACH);
+  } catch {
+    // EINVAL: nothing is mounted there.
+  }
 }

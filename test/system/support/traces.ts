@@ -51,16 +51,3 @@ export function namespaceOf(pid: number, kind: "net" | "mnt" | "pid" | "user"): 
 export function namespacesInUse(kind: "net" | "mnt" | "pid"): Set<string> {
   return new Set(processes().flatMap(({ pid }) => namespaceOf(pid, kind) ?? []));
 }
-
-/** What listens for TCP in the test's own network namespace: `address:port`. */
-export function listeners(): string[] {
-  const LISTEN = "0A";
-  return ["tcp", "tcp6"].flatMap((file) =>
-    readFileSync(`/proc/net/${file}`, "utf8")
-      .split("\n")
-      .slice(1)
-      .map((line) => line.trim().split(/\s+/))
-      .filter((columns) => columns[3] === LISTEN)
-      .map((columns) => columns[1]),
-  );
-}
