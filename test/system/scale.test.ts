@@ -1,22 +1,25 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Podplane, SERVER } from "./podplane.ts";
 import { deploymentDocument, labDocument, nodeDocument, podDocument, serviceDocument } from "./support/labObjects.ts";
-import { namespacesInUse } from "./support/traces.ts";
-import { until } from "./support/wait.ts";
+import { CountedNamespaces } from "./support/namespaceCount.ts";
 
 const NODES = 10;
 const PODS = 300;
 const UP_WITHIN_MS = 60_000;
 
+let namespaces: CountedNamespaces;
 let podplane: Podplane;
-beforeEach(() => {
-  podplane = new Podplane();
+beforeEach(async () => {
+  namespaces = await CountedNamespaces.make();
+  podplane = new Podplane(namespaces.wrap);
 });
-afterEach(() => podplane.dispose());
+afterEach(async () => {
+  await podplane.dispose();
+  namespaces.close();
+});
 
 describe("300 pods on 10 nodes", () => {
   it("come up within a minute, reach each other, and go away without a trace", async () => {
-    const before = namespacesInUse("net");
     const file = podplane.write("lab.yaml", [
       labDocument({ nodes: Array.from({ length: NODES }, (_, i) => nodeDocument(i + 1)) }),
       deploymentDocument("idle", PODS - 3),
@@ -45,6 +48,6 @@ describe("300 pods on 10 nodes", () => {
     // Closing 300 TUNs takes the kernel seconds: a person sees that it goes on.
     expect(stderr).toMatch(/taking lab test down, \d+ s/);
     await podplane.expectNothingLeft();
-    await until("the namespaces to go", () => [...namespacesInUse("net")].every((n) => before.has(n)));
+    await namespaces.allGone();
   }, 180_000);
 });

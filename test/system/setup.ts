@@ -8,13 +8,17 @@ const PROGRAMS: Record<string, string[]> = {
   curl: ["curl"],
   iperf3: ["iperf3"],
   iproute2: ["ip", "ss"],
+  iptables: ["iptables-restore"],
   "iputils-ping": ["ping"],
+  nftables: ["nft"],
+  procps: ["pgrep", "sysctl"],
   prometheus: ["promtool"],
+  python3: ["python3"],
   socat: ["socat"],
   tcpdump: ["tcpdump"],
   traceroute: ["traceroute"],
   tshark: ["tshark"],
-  "util-linux": ["lsns", "nsenter", "setpriv", "unshare"],
+  "util-linux": ["nsenter", "setpriv", "unshare"],
 };
 
 function isInstalled(program: string): boolean {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { processes } from "./lab.ts";
 
 /**
@@ -36,18 +36,4 @@ export function hostMounts(directory: string): string[] {
   return readFileSync("/proc/self/mounts", "utf8")
     .split("\n")
     .filter((line) => line.includes(directory));
-}
-
-/** Namespace of a process, such as `net:[4026531840]`; null where there is no such process. */
-export function namespaceOf(pid: number, kind: "net" | "mnt" | "pid" | "user"): string | null {
-  try {
-    return readlinkSync(`/proc/${pid}/ns/${kind}`);
-  } catch {
-    return null;
-  }
-}
-
-/** Namespaces of a kind that some process of the machine is in. */
-export function namespacesInUse(kind: "net" | "mnt" | "pid"): Set<string> {
-  return new Set(processes().flatMap(({ pid }) => namespaceOf(pid, kind) ?? []));
 }
