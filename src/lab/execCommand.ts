@@ -4,7 +4,10 @@ import { constants } from "node:os";
 import { type PodEntry, podCommand, podEnvironment } from "./podEntry.ts";
 
 const EXIT_BY_SIGNAL = 128;
-/** Every process of the chain dies with its parent, so that ending `podplane exec` ends the command. */
+/**
+ * Every process of the chain dies with its parent, so that ending `podplane exec` ends the command; not one that changes
+ * its user, as tcpdump does: the kernel clears the signal then (prctl(2)), and the command ends with the lab.
+ */
 const DIES_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"];
 /**
  * nsenter stays as the command's parent (it forks for --pid) and would die of the Ctrl-C that is meant for the command;

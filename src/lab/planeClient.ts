@@ -1,11 +1,12 @@
 import { Worker } from "node:worker_threads";
 import { close } from "../device/libc.ts";
 import { createWakeFd, wake } from "../device/poller.ts";
+import type { ConntrackEntry } from "../observe/tables.ts";
 import { counterCount } from "../plane/counters.ts";
 import type { Decision } from "../plane/decision.ts";
 import type { Patch } from "../plane/rows.ts";
 import { unpackDecision } from "./decisionData.ts";
-import type { ConntrackView, PlaneEnvelope, PlaneReply, PlaneRequest, PlaneThreadData } from "./planeMessages.ts";
+import type { PlaneEnvelope, PlaneReply, PlaneRequest, PlaneThreadData } from "./planeMessages.ts";
 
 export interface PlaneClientOptions {
   options: PlaneThreadData["options"];
@@ -89,7 +90,7 @@ export class PlaneClient {
     return unpackDecision(reply.decision);
   }
 
-  async conntrack(): Promise<ConntrackView[]> {
+  async conntrack(): Promise<ConntrackEntry[]> {
     const reply = await this.#request({ kind: "conntrack" });
     return reply.kind === "conntrack" ? reply.entries : [];
   }

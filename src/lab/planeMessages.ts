@@ -1,3 +1,4 @@
+import type { ConntrackEntry } from "../observe/tables.ts";
 import type { ContextOptions } from "../plane/context.ts";
 import type { Patch } from "../plane/rows.ts";
 
@@ -13,21 +14,6 @@ export interface PlaneThreadData {
   wakeFd: number;
   /** Complete and check every packet that is written (device/verify.ts). */
   verify: boolean;
-}
-
-export interface ConntrackView {
-  node: number;
-  protocol: number;
-  state: number;
-  status: number;
-  mark: number;
-  /** Milliseconds until it expires. */
-  timeout: number;
-  service: number;
-  endpoint: number;
-  /** src, dst, sport, dport of the original and of the reply direction. */
-  original: [number, number, number, number];
-  reply: [number, number, number, number];
 }
 
 /** A decision as it crosses threads: the steps' columns, and the outcome. */
@@ -50,7 +36,7 @@ export type PlaneRequest =
 export type PlaneReply =
   | { kind: "done" }
   | { kind: "decision"; decision: DecisionData }
-  | { kind: "conntrack"; entries: ConntrackView[] }
+  | { kind: "conntrack"; entries: ConntrackEntry[] }
   | { kind: "stateHash"; hash: number }
   | { kind: "bad"; message: string };
 

@@ -5,13 +5,14 @@ import { EBADFD } from "../device/linux.ts";
 import { Poller } from "../device/poller.ts";
 import { TunDevice } from "../device/tun.ts";
 import { VerifyDevice } from "../device/verify.ts";
+import type { ConntrackEntry } from "../observe/tables.ts";
 import { C_BUSY_NS, C_IDLE_NS, C_VERIFIED, C_VERIFY_BAD } from "../plane/counters.ts";
 import { Decision } from "../plane/decision.ts";
 import { VNET_BEFORE } from "../plane/packet.ts";
 import { Plane } from "../plane/plane.ts";
 import { PacketVector } from "../plane/vector.ts";
 import { packDecision } from "./decisionData.ts";
-import type { ConntrackView, PlaneEnvelope, PlaneReply, PlaneRequest, PlaneThreadData } from "./planeMessages.ts";
+import type { PlaneEnvelope, PlaneReply, PlaneRequest, PlaneThreadData } from "./planeMessages.ts";
 
 /**
  * The plane's thread: owns the TUN devices and the plane, runs batches to completion, and blocks in epoll_wait when
@@ -197,9 +198,9 @@ function detach(device: number): void {
   writers[device] = null;
 }
 
-function conntrackView(): ConntrackView[] {
+function conntrackView(): ConntrackEntry[] {
   const ct = context.ct;
-  const entries: ConntrackView[] = [];
+  const entries: ConntrackEntry[] = [];
   const tuple = (e: number, dir: number): [number, number, number, number] => [
     ct.src(e, dir),
     ct.dst(e, dir),

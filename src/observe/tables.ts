@@ -1,5 +1,6 @@
 import { IPS_ASSURED, IPS_DST_NAT, IPS_SEEN_REPLY, IPS_SRC_NAT } from "../plane/conntrack/info.ts";
 import { SCTP_STATE_NAMES } from "../plane/conntrack/sctpStates.ts";
+import { TCP_STATE_NAMES } from "../plane/conntrack/tcpStates.ts";
 import { C_DROPS } from "../plane/counters.ts";
 import { PROTO_SCTP, PROTO_TCP } from "../plane/packet.ts";
 import { REASONS } from "../plane/reasons.ts";
@@ -62,20 +63,6 @@ const STATUS_NAMES: readonly (readonly [number, string])[] = [
   [IPS_ASSURED, "ASSURED"],
   [IPS_SRC_NAT, "SRC_NAT"],
   [IPS_DST_NAT, "DST_NAT"],
-];
-
-/** States by number, as /proc/net/nf_conntrack writes them (net/netfilter/nf_conntrack_proto_tcp.c). */
-const TCP_STATE_NAMES = [
-  "NONE",
-  "SYN_SENT",
-  "SYN_RECV",
-  "ESTABLISHED",
-  "FIN_WAIT",
-  "CLOSE_WAIT",
-  "LAST_ACK",
-  "TIME_WAIT",
-  "CLOSE",
-  "SYN_SENT2",
 ];
 
 function stateName(e: ConntrackEntry): string | null {

@@ -1,5 +1,3 @@
-import { MAX_PACKET } from "./vector.ts";
-
 /**
  * The packet that the plane works on: its place in the arena, the fields that forwarding reads, and what the stages
  * found out about it. One object is reused for every packet; all fields are int32, so nothing is allocated.
@@ -50,10 +48,6 @@ export class Packet {
   /** Largest fragment this packet was reassembled from, or 0; and whether a fragment of that size had DF. */
   fragMax = 0;
   fragDf = 0;
-  /** Device index the packet came in by, or -1 when the plane made it. */
-  ingress = -1;
-  /** Device that read() delivered; written into traces of both ends. */
-  id = 0;
 
   constructor(buf: Uint8Array<ArrayBuffer>) {
     this.buf = buf;
@@ -97,5 +91,3 @@ export const PARSE_L4_SHORT = 9;
 export const PARSE_L4_BAD = 10;
 export const PARSE_ADDRESS = 11;
 export type ParseResult = number;
-
-export { MAX_PACKET };

@@ -105,7 +105,6 @@ export class Plane {
     const dc = C_DEVICES + device * DEVICE_COUNTERS;
     counters[dc + D_RX_PACKETS]++;
     counters[dc + D_RX_BYTES] += length;
-    c.p.ingress = device;
     const d = c.decision;
     if (d !== null) d.add(c.tables.deviceNode[device] ?? -1, STAGE_DEVICE_IN, ACT_ACCEPT, RULE_DEVICE, device, 0);
     const parsed = parsePacket(c.p, offset, length);

@@ -1,5 +1,6 @@
-import { FRAG_DF, FRAG_MF, FRAG_OFFSET_MASK, MAX_PACKET, type Packet, VNET_BEFORE } from "./packet.ts";
+import { FRAG_DF, FRAG_MF, FRAG_OFFSET_MASK, type Packet, VNET_BEFORE } from "./packet.ts";
 import { type Reason, reason } from "./reasons.ts";
+import { MAX_PACKET } from "./vector.ts";
 import { getI32, getU16, setU16 } from "./wire/bytes.ts";
 import { writeIpv4HeaderChecksum } from "./wire/checksum.ts";
 import { IP_DST, IP_FRAG, IP_ID, IP_SRC, IP_TOTAL_LENGTH } from "./wire/ipv4.ts";

@@ -50,7 +50,7 @@ const CHECKSUM_FIELD = 2;
 
 /**
  * Fills `p` from the `len` bytes at `off` of its buffer and the virtio_net_hdr in front of them. What follows the total
- * length is cut off. `p.ingress` and `p.id` stay as they are. After PARSE_OK every header that the Packet points at lies
+ * length is cut off. After PARSE_OK every header that the Packet points at lies
  * inside the packet and may be read unchecked; after anything else, fields past the failed test are of no meaning.
  *
  * Tests are those of ip_rcv_core() and ip_route_input_slow() (net/ipv4), of virtio_net_hdr_to_skb()
