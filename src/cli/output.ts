@@ -2,9 +2,12 @@
 
 export type Format = "table" | "json";
 
+const DEFAULT_WIDTH = 80;
+
 /** Width of the terminal, or 80 where there is none. */
 export function terminalWidth(): number {
-  return process.stdout.columns ?? 80;
+  // A terminal without a size says 0.
+  return process.stdout.columns || DEFAULT_WIDTH;
 }
 
 const useColour = process.stdout.isTTY === true && (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb";

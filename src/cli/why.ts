@@ -3,7 +3,7 @@ import { ask, findLab } from "../lab/controlClient.ts";
 import { loadLab } from "../lab/files/load.ts";
 import { askOffline } from "../lab/question.ts";
 import type { ExplainedStep, Explanation, FlowEnd } from "../observe/explain.ts";
-import { bold, dim, type Format, green, print, printJson, red, terminalWidth, wrap } from "./output.ts";
+import { bold, type Format, green, print, printJson, red, terminalWidth, wrap } from "./output.ts";
 import { outputOption, parsePort } from "./parse.ts";
 
 interface WhyOptions {
@@ -65,7 +65,7 @@ export function explanationText(e: Explanation, width: number): string {
 function stepText(s: ExplainedStep): string {
   if (s.reason !== null) return `${s.reason}: ${s.detail}`;
   if (s.rule === null) return s.detail;
-  return s.detail === "" ? s.rule : `${s.rule}: ${dim(s.detail)}`;
+  return s.detail === "" ? s.rule : `${s.rule}: ${s.detail}`;
 }
 
 function end(e: FlowEnd, ports: boolean): string {
