@@ -27,7 +27,7 @@ async function ended(pid: number, lab: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     if (Date.now() - said < SAY_AFTER_MS) continue;
     said = Date.now();
-    printError(`taking lab ${lab} down, ${Math.round((said - began) / 1000)} s (the kernel takes 16 ms a device)`);
+    printError(`taking lab ${lab} down, ${Math.round((said - began) / 1000)} s`);
   }
   await ask(lab, "status", null).then(
     () => {

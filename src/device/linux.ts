@@ -51,6 +51,7 @@ export const SO_REUSEADDR = 2;
 
 // include/uapi/linux/if_tun.h: _IOW('T', number, int or unsigned int)
 export const TUNSETIFF = 0x4004_54ca;
+export const TUNSETPERSIST = 0x4004_54cb;
 export const TUNSETOFFLOAD = 0x4004_54d0;
 export const TUNSETVNETHDRSZ = 0x4004_54d8;
 export const IFF_TUN = 0x0001;

@@ -158,6 +158,20 @@ describe("a signal", () => {
   });
 });
 
+describe("a lab that takes long to go down", () => {
+  it("says how long it has been at it", async () => {
+    await podplane.up(writeLab(2));
+    const { pid } = await podplane.ask("status", null);
+    // Its PID 1 cannot end while it is stopped.
+    process.kill(pid, "SIGSTOP");
+    const down = podplane.spawn("down");
+    await down.says(/taking lab test down, 1 s\ntaking lab test down, 2 s/);
+    process.kill(pid, "SIGCONT");
+    expect(await down.ended).toMatchObject({ status: 0, stdout: "lab test is down\n" });
+    await podplane.expectNothingLeft();
+  });
+});
+
 describe("an error that nobody caught", () => {
   it.each([
     ["in the main thread", "main"],

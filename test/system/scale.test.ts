@@ -45,8 +45,6 @@ describe("300 pods on 10 nodes", () => {
     const { status, stdout, stderr } = await down.ended;
     expect(status, stderr).toBe(0);
     expect(stdout).toContain("lab test is down");
-    // Closing 300 TUNs takes the kernel seconds: a person sees that it goes on.
-    expect(stderr).toMatch(/taking lab test down, \d+ s/);
     await podplane.expectNothingLeft();
     await namespaces.allGone();
   }, 180_000);
