@@ -47,6 +47,12 @@ export interface TunOptions {
   queues: number;
   /** Whether the kernel may hand over unfinished checksums and packets still to be segmented. */
   offload: boolean;
+  /**
+   * Whether the interface stays when its descriptors are closed, until its namespace ends. Destroying it at the close
+   * holds the closing thread, or the exiting process, 16 to 30 ms (net/core/dev.c, unregister_netdevice and its
+   * synchronize_net); the interfaces of a namespace that ends are removed by the kernel in batches, by itself.
+   */
+  persistent?: boolean;
 }
 
 /** What the kernel granted: no offload, checksum and TCP segmentation, or UDP segmentation as well. */
@@ -60,7 +66,7 @@ export interface OpenedTun {
 
 /**
  * Creates a TUN interface in the network namespace of the calling thread. It carries IP packets, each behind a 10-byte
- * virtio_net_hdr (IFF_VNET_HDR), and lives until its descriptors are closed. The descriptors are non-blocking and
+ * virtio_net_hdr (IFF_VNET_HDR), and lives until its descriptors are closed, or with its namespace when persistent. The descriptors are non-blocking and
  * close-on-exec. UFO is never asked for: Linux has not produced it since 4.14.
  * @throws SystemError ENOENT without the tun module, EACCES or EPERM without the right, EBUSY when the name is taken.
  */
@@ -73,6 +79,7 @@ export function openTun(options: TunOptions): OpenedTun {
       fds.push(fd);
       attach(fd, options);
       offload = setOffload(fd, options.offload);
+      if (options.persistent === true) ioctlNumber(fd, TUNSETPERSIST, 1);
     }
     return { fds, offload };
   } catch (error) {
@@ -206,16 +213,5 @@ export class TunDevice implements Device {
     if (this.#fd < 0) return;
     close(this.#fd);
     this.#fd = -1;
-  }
-
-  /**
-   * Closes the descriptor and leaves the interface to its namespace, which takes it along when it ends. Destroying it
-   * here would hold the calling thread 16 to 30 ms (net/core/dev.c, unregister_netdevice and its synchronize_net); the
-   * kernel removes the interfaces of namespaces that end in batches, by itself.
-   */
-  abandon(): void {
-    if (this.#fd < 0) return;
-    ioctlNumber(this.#fd, TUNSETPERSIST, 1);
-    this.close();
   }
 }

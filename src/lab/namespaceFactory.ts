@@ -68,7 +68,7 @@ export class NamespaceFactory {
     try {
       unshare(CLONE_NEWNET);
       for (const [name, values] of BASE_SYSCTLS) values.some((value) => trySysctl(name, value));
-      const tun = openTun({ name: spec.device, queues: spec.queues, offload: spec.offload });
+      const tun = openTun({ name: spec.device, queues: spec.queues, offload: spec.offload, persistent: true });
       fds.push(...tun.fds);
       configure(spec);
       for (const [name, value] of Object.entries(spec.sysctls)) writeFileSync(sysctlPath(name), value);

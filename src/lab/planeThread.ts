@@ -192,7 +192,7 @@ function detach(device: number): void {
   queues.forEach((queue, i) => {
     if (queue === null || queue.device !== device) return;
     if (queue.polled) poller.remove(queue.fd);
-    queue.reader.abandon();
+    queue.reader.close();
     queues[i] = null;
   });
   writers[device] = null;
