@@ -1,4 +1,4 @@
-import { HEADROOM, type PacketVector, SLOT_SIZE } from "../plane/vector.ts";
+import type { PacketVector } from "../plane/vector.ts";
 
 /**
  * Where packets come from and go to. Calls never block; the vector and its bytes are the caller's again when a call
@@ -23,9 +23,4 @@ export interface Device {
   write(packets: PacketVector, from: number, to: number): number;
   /** Idempotent. After it, read() returns 0 and write() fails. */
   close(): void;
-}
-
-/** Arena offset of slot `slot`'s IP header. */
-export function slotOffset(slot: number): number {
-  return slot * SLOT_SIZE + HEADROOM;
 }

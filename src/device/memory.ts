@@ -1,6 +1,6 @@
 import { VNET_BEFORE, VNET_GSO_NONE } from "../plane/packet.ts";
-import type { PacketVector } from "../plane/vector.ts";
-import { type Device, slotOffset } from "./device.ts";
+import { type PacketVector, slotOffset } from "../plane/vector.ts";
+import type { Device } from "./device.ts";
 import { EBADF, EMSGSIZE } from "./linux.ts";
 
 /** Offset of gso_type in virtio_net_hdr. */

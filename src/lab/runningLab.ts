@@ -251,11 +251,11 @@ export class RunningLab {
     const snapshot = cluster.snapshot();
     const wanted = new Map(cluster.namespaces().map((n) => [n.name, n]));
     const workloads = new Map(cluster.workloads().map((w) => [w.name, w]));
-    const stale = [...this.#placed.values()].filter(({ spec }) => !sameNamespace(spec, wanted.get(spec.name)));
+    const stale = [...this.#placed.values()].filter(({ spec }) => !same(spec, wanted.get(spec.name)));
     const staleNames = new Set(stale.map((p) => p.spec.name));
     // Processes whose pod changes or goes end first, as they do on a node.
     const ending = [...this.#running.values()].filter(
-      ({ workload: w }) => staleNames.has(w.namespace) || !sameWorkload(w, workloads.get(w.name)),
+      ({ workload: w }) => staleNames.has(w.namespace) || !same(w, workloads.get(w.name)),
     );
     for (const { workload } of ending) this.#running.delete(workload.name);
     await Promise.all(ending.flatMap((r) => r.containers.map((c) => c.stop(GRACE_MS))));
@@ -389,10 +389,7 @@ function isNamed(row: object, name: string): boolean {
   );
 }
 
-function sameNamespace(a: LabNamespace, b: LabNamespace | undefined): boolean {
-  return b !== undefined && JSON.stringify(a) === JSON.stringify(b);
-}
-
-function sameWorkload(a: Workload, b: Workload | undefined): boolean {
-  return b !== undefined && JSON.stringify(a) === JSON.stringify(b);
+/** Whether a description is still what is wanted; both are made by the same code, with their fields in one order. */
+function same<T>(is: T, wanted: T | undefined): boolean {
+  return wanted !== undefined && JSON.stringify(is) === JSON.stringify(wanted);
 }

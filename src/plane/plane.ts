@@ -37,7 +37,7 @@ import {
 import { type Reason, reason } from "./reasons.ts";
 import { DEVICE_NODE, DEVICE_POD, type Patch } from "./rows.ts";
 import { NEXT_LOCAL } from "./tables.ts";
-import { HEADROOM, SLOT_SIZE } from "./vector.ts";
+import { slotOffset } from "./vector.ts";
 import { parsePacket } from "./wire/parse.ts";
 
 /** Nodes and VPCs that one packet may pass; a packet that goes in circles with its checks off ends here. */
@@ -60,7 +60,7 @@ export class Plane {
 
   /** Arena and slots for the owner's read batches: packet k lies in slot k. */
   slotOffset(slot: number): number {
-    return slot * SLOT_SIZE + HEADROOM;
+    return slotOffset(slot);
   }
 
   /** Applies a patch. Established flows live on: conntrack holds their translation. */

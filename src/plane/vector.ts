@@ -44,3 +44,8 @@ export const HEADROOM = 128;
 export const MAX_PACKET = 65_535;
 /** Bytes of arena that one packet takes: headroom, packet, rounded up to a cache line. */
 export const SLOT_SIZE = HEADROOM + 65_536;
+
+/** Arena offset of slot `slot`'s IP header. */
+export function slotOffset(slot: number): number {
+  return slot * SLOT_SIZE + HEADROOM;
+}

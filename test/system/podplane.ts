@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -87,11 +87,6 @@ export class Podplane {
       TZ: "UTC",
       LC_ALL: "C.UTF-8",
     };
-  }
-
-  /** Gives the test's directories to a user, who then runs podplane (see `wrap`). */
-  ownedBy(uid: number): void {
-    for (const path of [this.directory, this.state]) chownSync(path, uid, uid);
   }
 
   /** Writes a file of objects. @returns its path. */
