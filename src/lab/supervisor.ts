@@ -37,32 +37,40 @@ export interface SuperviseOptions {
 export async function superviseInner(args: string[], options: SuperviseOptions): Promise<number> {
   const { command, rootless } = findPrivileges();
   const inner = [process.execPath, ...process.execArgv, options.script, ...args];
-  const child = spawn(command[0], [...command.slice(1), ...INIT, ...inner], {
-    // A session of its own: a terminal's Ctrl-C reaches this process alone (an older unshare would die of it).
-    detached: true,
-    stdio: ["inherit", "inherit", "inherit", "ipc"],
-    env: { ...process.env, [INNER_MARKER]: rootless ? "rootless" : "root" },
-  });
-  const tell = (message: ToInner) => {
-    if (child.connected) child.send(message);
-  };
-  child.on("message", (message: FromInner) => {
-    if (message.type === "hello") tell({ type: "hostPid", pid: onlyChild(child) });
-    else options.onReady?.(message.message);
-  });
-  const stop = () => tell({ type: "stop" });
+  // Signals are ours before there is a child: one that comes while the child starts reaches it as a request too.
+  let child: ChildProcess | undefined;
+  const stop = () => tell(child, { type: "stop" });
   for (const signal of STOP_SIGNALS) process.on(signal, stop);
   try {
-    return await new Promise<number>((resolve, reject) => {
-      child.on("error", reject);
-      child.on("exit", (code, signal) => {
-        resolve(code ?? EXIT_BY_SIGNAL + (signal ? constants.signals[signal] : 0));
-      });
+    child = spawn(command[0], [...command.slice(1), ...INIT, ...inner], {
+      // A session of its own: a terminal's Ctrl-C reaches this process alone (an older unshare would die of it).
+      detached: true,
+      stdio: ["inherit", "inherit", "inherit", "ipc"],
+      env: { ...process.env, [INNER_MARKER]: rootless ? "rootless" : "root" },
     });
+    return await exitOf(child, options.onReady);
   } finally {
     for (const signal of STOP_SIGNALS) process.off(signal, stop);
-    if (child.connected) child.disconnect();
+    if (child?.connected) child.disconnect();
   }
+}
+
+function tell(child: ChildProcess | undefined, message: ToInner): void {
+  if (child?.connected) child.send(message);
+}
+
+/** @returns the code `child` exits with; answers its messages until then. */
+function exitOf(child: ChildProcess, onReady: SuperviseOptions["onReady"]): Promise<number> {
+  child.on("message", (message: FromInner) => {
+    if (message.type === "hello") tell(child, { type: "hostPid", pid: onlyChild(child) });
+    else onReady?.(message.message);
+  });
+  return new Promise<number>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("exit", (code, signal) => {
+      resolve(code ?? EXIT_BY_SIGNAL + (signal ? constants.signals[signal] : 0));
+    });
+  });
 }
 
 /** Host-view PID of unshare's child: PID 1 of the lab's namespace, which `podplane exec` enters by it. */
