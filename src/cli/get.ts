@@ -1,9 +1,19 @@
 import type { Command } from "commander";
+import { toCidr } from "../control/vpc/cidr.ts";
 import { ask, findLab } from "../lab/controlClient.ts";
 import type { ViewName, Views } from "../lab/controlProtocol.ts";
+import { type SubnetMapView, subnetBlocks } from "../observe/subnetBlocks.ts";
+import { subnetMap } from "../observe/subnetMap.ts";
 import type { ConntrackRow } from "../observe/tables.ts";
-import { type Format, print, printJson, table } from "./output.ts";
+import { type Format, print, printJson, table, terminalWidth, useColour } from "./output.ts";
 import { outputOption } from "./parse.ts";
+
+interface GetOptions {
+  name?: string;
+  output: Format;
+  all?: boolean;
+  map?: boolean;
+}
 
 type Cell = string | number | null;
 interface Columns<T> {
@@ -18,8 +28,16 @@ const yesNo = (b: boolean): string => (b ? "yes" : "no");
 
 const VIEWS: { [V in ViewName]: Columns<Views[V][number]> } = {
   pods: {
-    header: ["NAME", "READY", "ADDRESS", "ENI", "DEPLOYMENT"],
-    row: (p) => [qualified(p), yesNo(p.ready), p.address, p.hostNetwork ? `${p.node} (host)` : p.eni, p.deployment],
+    header: ["NAME", "READY", "STATUS", "ADDRESS", "ENI", "DEPLOYMENT", "REASON"],
+    row: (p) => [
+      qualified(p),
+      yesNo(p.ready),
+      p.status,
+      p.address,
+      p.hostNetwork && p.node !== null ? `${p.node} (host)` : (p.eni ?? p.node),
+      p.deployment,
+      p.reason,
+    ],
     empty: "no pods",
   },
   services: {
@@ -39,7 +57,7 @@ const VIEWS: { [V in ViewName]: Columns<Views[V][number]> } = {
     empty: "no endpoints",
   },
   nodes: {
-    header: ["NAME", "TYPE", "ZONE", "ADDRESS", "PUBLIC", "ENIS", "PODS", "FREE"],
+    header: ["NAME", "TYPE", "ZONE", "ADDRESS", "PUBLIC", "ENIS", "BRANCHES", "PODS", "MAX-PODS", "WARM", "COOLING"],
     row: (n) => [
       n.name,
       n.instanceType,
@@ -47,20 +65,26 @@ const VIEWS: { [V in ViewName]: Columns<Views[V][number]> } = {
       n.address,
       n.publicAddress,
       `${n.enis}/${n.maxEnis}`,
-      n.pods,
-      n.freePodAddresses,
+      n.maxBranchEnis === 0 ? null : `${n.branchEnis}/${n.maxBranchEnis}`,
+      n.systemPods === 0 ? n.pods : `${n.pods}+${n.systemPods}`,
+      n.maxPods,
+      n.warm,
+      n.cooling,
     ],
     empty: "no nodes",
   },
   enis: {
-    header: ["NAME", "SUBNET", "ADDRESS", "PUBLIC", "SLOTS", "PODS", "ASSIGNED"],
+    header: ["NAME", "KIND", "SUBNET", "ADDRESS", "PUBLIC", "SLOTS", "USED", "COOLING", "FREE", "ASSIGNED"],
     row: (e) => [
       e.name,
+      e.kind,
       e.subnet,
       e.address,
       e.publicAddress,
       e.slots === null ? null : `${e.assigned.length}/${e.slots}`,
       e.pods,
+      e.cooling,
+      e.free,
       shorten(e.assigned),
     ],
     empty: "no ENIs",
@@ -137,16 +161,37 @@ export function getCommand(program: Command): void {
     .argument("[object]", "only what has this name")
     .option("-n, --name <name>", "which of several running labs")
     .option("-a, --all", "reasons: those that never happened as well")
+    .option("--map", "subnets: draw which addresses are used, and by whom; so does naming one subnet")
     .addOption(outputOption())
-    .action(
-      async (what: string, object: string | undefined, options: { name?: string; output: Format; all?: boolean }) => {
-        if (!isView(what))
-          throw new Error(`there is no view "${what}": choose one of ${Object.keys(VIEWS).join(", ")}`);
-        const rows = await ask(await findLab(options.name), "get", { what, name: object ?? null });
-        if (options.output === "json") printJson(rows);
-        else print(viewTable(what, rows, options.all === true || object !== undefined));
-      },
-    );
+    .action(async (what: string, object: string | undefined, options: GetOptions) => {
+      if (!isView(what)) throw new Error(`there is no view "${what}": choose one of ${Object.keys(VIEWS).join(", ")}`);
+      if (options.map === true && what !== "subnets")
+        throw new Error(`--map is of subnets: podplane get subnets --map`);
+      const rows = await ask(await findLab(options.name), "get", { what, name: object ?? null });
+      const named = object !== undefined;
+      const maps = what === "subnets" ? subnetMaps(rows as Views["subnets"], options.map === true, named) : [];
+      if (options.output === "json") {
+        printJson(maps.length === 0 ? rows : rows.map((row, i) => ({ ...row, map: maps[i] })));
+        return;
+      }
+      const style = { width: terminalWidth(), colour: useColour };
+      const text = viewTable(what, rows, options.all === true || named);
+      print([text, ...maps.map((map) => subnetMap(map, style))].join("\n\n"));
+    });
+}
+
+/** Maps of the subnets shown: of all where they are asked for, of one that is named by itself. */
+export function subnetMaps(subnets: Views["subnets"], asked: boolean, named: boolean): SubnetMapView[] {
+  if (!asked && !(named && subnets.length === 1)) return [];
+  return subnets.map(({ name, cidrBlock, ranges, reservations }) =>
+    subnetBlocks({
+      name,
+      cidrBlock,
+      cidr: toCidr(cidrBlock),
+      ranges: ranges.map(({ cidrBlock: range, kind, owner }) => ({ ...toCidr(range), kind, owner })),
+      reservations: reservations.map(({ cidrBlock: range, type }) => ({ ...toCidr(range), type })),
+    }),
+  );
 }
 
 function isView(name: string): name is ViewName {

@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { capacityCommand } from "./capacity.ts";
 import { applyCommand, deleteCommand } from "./change.ts";
 import { demoCommand } from "./demo.ts";
 import { downCommand } from "./down.ts";
 import { execCommandLine } from "./exec.ts";
 import { getCommand } from "./get.ts";
+import { ipamCommand } from "./ipam.ts";
 import { logsCommand } from "./logs.ts";
 import { printError } from "./output.ts";
 import { schemaCommand } from "./schema.ts";
@@ -33,6 +35,8 @@ for (const add of [
   deleteCommand,
   getCommand,
   whyCommand,
+  ipamCommand,
+  capacityCommand,
   schemaCommand,
   demoCommand,
 ])

@@ -10,7 +10,9 @@ export function terminalWidth(): number {
   return process.stdout.columns || DEFAULT_WIDTH;
 }
 
-const useColour = process.stdout.isTTY === true && (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb";
+/** Whether standard output wants colours. */
+export const useColour =
+  process.stdout.isTTY === true && (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb";
 
 function paint(code: number): (text: string) => string {
   return useColour ? (text) => `\u001b[${code}m${text}\u001b[0m` : (text) => text;
@@ -39,7 +41,9 @@ const GAP = 2;
 export function table(header: string[], rows: (string | number | null)[][]): string {
   const used = header.map((_, i) => rows.length === 0 || rows.some((r) => r[i] !== null && r[i] !== ""));
   const keep = <T>(cells: T[]): T[] => cells.filter((_, i) => used[i]);
-  const right = keep(header.map((_, i) => rows.length > 0 && rows.every((r) => typeof r[i] === "number")));
+  const numbers = (i: number): boolean =>
+    rows.some((r) => typeof r[i] === "number") && rows.every((r) => r[i] === null || typeof r[i] === "number");
+  const right = keep(header.map((_, i) => numbers(i)));
   const text = [keep(header), ...rows.map((r) => keep(r).map((c) => String(c ?? "-")))];
   const widths = text[0].map((_, i) => Math.max(...text.map((r) => r[i].length)));
   const line = (cells: string[]): string =>

@@ -12,6 +12,25 @@ export function parseQueues(text: string): number {
   return wholeNumber(text, 1, 16);
 }
 
+const SEED_MAX = 0xffffffff;
+
+/** A seed of random choices, for commander. */
+export function parseSeed(text: string): number {
+  return wholeNumber(text, 0, SEED_MAX);
+}
+
+const COUNT_MAX = 1_000_000;
+
+/** How many there are of something, for commander. */
+export function parseCount(text: string): number {
+  return wholeNumber(text, 0, COUNT_MAX);
+}
+
+/** How many there are of something of which one has to be, for commander. */
+export function parsePositive(text: string): number {
+  return wholeNumber(text, 1, COUNT_MAX);
+}
+
 function wholeNumber(text: string, min: number, max: number): number {
   const n = Number(text);
   if (!/^\d+$/.test(text) || n < min || n > max)

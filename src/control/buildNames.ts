@@ -1,6 +1,6 @@
 import { formatAddress } from "../plane/wire/address.ts";
 import type { ClusterState } from "./clusterState.ts";
-import { eniName, hostEniName, hostName, nodeName } from "./entityNames.ts";
+import { hostEniName, hostName, nodeName } from "./entityNames.ts";
 import type { Ids } from "./ids.ts";
 import { Names } from "./names.ts";
 import { PROTOCOLS } from "./protocols.ts";
@@ -23,9 +23,8 @@ function nameNodes(state: ClusterState, ids: Ids, out: Machines): void {
     out.machines.set(name, { kind: "node", device, address: node.address });
     out.byAddress.set(node.address, name);
     for (const eni of node.enis) {
-      const own = eniName(node.spec.name, eni.deviceNumber);
-      out.enis.set(ids.of("eni", own), own);
-      out.addresses.set(eni.address, eni.deviceNumber === 0 ? name : own);
+      out.enis.set(ids.of("eni", eni.name), eni.name);
+      out.addresses.set(eni.address, eni.kind === "primary" ? name : eni.name);
     }
     if (node.publicAddress !== 0) out.addresses.set(node.publicAddress, name);
   }

@@ -1,6 +1,9 @@
+import { ClusterIpam } from "./clusterIpam.ts";
 import { type ClusterState, clusterState } from "./clusterState.ts";
 import { compile, type Snapshot } from "./compile.ts";
 import { Ids } from "./ids.ts";
+import type { Ipam } from "./ipam/ipam.ts";
+import type { OnStarted } from "./ipam/kubelets.ts";
 import { labState, withLab } from "./labState.ts";
 import { findObject } from "./objectNames.ts";
 import { type LabObject, objectKey } from "./objects/kinds.ts";
@@ -22,17 +25,24 @@ const same = (a: LabObject | undefined, b: LabObject): boolean => JSON.stringify
 
 /**
  * A cluster with its objects: what runs where, with which addresses. Every change is whole: it works, or it throws and
- * nothing happened. No clock, no I/O; the same calls give the same cluster.
+ * nothing happened. Pods get their addresses over time, as their nodes' daemons come by them: time is an argument
+ * ({@link advance}), and no call but that one moves it. No I/O; the same calls give the same cluster.
  */
 export class Cluster {
   #state: State;
+  readonly #ipam: ClusterIpam;
   readonly #ids = new Ids();
   readonly #notReady = new Set<string>();
   /** Both follow every change at once: indices depend on the changes alone, never on who looked in between. */
   #view: ClusterState;
   #snapshot: Snapshot;
+  /** The addresses' version that view and snapshot show. */
+  #shown: number;
 
   /**
+   * The cluster has come to rest when this returns: daemons have filled their pools, and pods have their addresses where
+   * there are any; the clock begins at 0 then.
+   *
    * @param objects one Lab, and whatever else a lab's files have.
    * @throws ObjectError with all problems, or Error where there is no Lab.
    */
@@ -41,8 +51,45 @@ export class Cluster {
     if (lab === undefined) throw new Error(`a lab has one document of kind Lab (${LAB_API_VERSION}), got none; add it`);
     checkRepeats(objects);
     this.#state = withObjects(labState(lab), byKey(objects));
-    this.#view = clusterState(this.#state, this.#notReady);
+    this.#ipam = new ClusterIpam(this.#state);
+    this.#ipam.sync(this.#state);
+    this.#ipam.settle();
+    this.#view = clusterState(this.#state, this.#ipam, this.#notReady);
     this.#snapshot = compile(this.#view, this.#ids);
+    this.#shown = this.#ipam.version;
+  }
+
+  /** Milliseconds since the cluster had come to rest for the first time. */
+  get now(): number {
+    return this.#ipam.now;
+  }
+
+  /** The addresses over time: daemons, EC2, counts. */
+  get ipam(): Ipam {
+    return this.#ipam.ipam;
+  }
+
+  /**
+   * Lets time pass: daemons attach ENIs and prefixes, pods that wait get addresses, addresses cool down.
+   *
+   * @param time milliseconds since the clock began; time never goes back.
+   * @returns whether ENIs or pods changed.
+   */
+  advance(time: number): boolean {
+    this.#ipam.advance(time);
+    if (this.#ipam.version === this.#shown) return false;
+    this.#show();
+    return true;
+  }
+
+  /** Calls back for every pod that gets its address from now on. */
+  watchStarts(onStarted: OnStarted): void {
+    this.#ipam.onStarted = onStarted;
+  }
+
+  /** When {@link advance} has something to do next, milliseconds since the clock began; null: nothing. */
+  next(): number | null {
+    return this.#ipam.next();
   }
 
   get lab(): Lab {
@@ -91,10 +138,10 @@ export class Cluster {
    * @returns whether that is news.
    */
   setReady(pod: string, ready: boolean): boolean {
-    if (!this.#state.placements.has(pod) || ready === !this.#notReady.has(pod)) return false;
+    if (!this.#state.placements.nodes.has(pod) || ready === !this.#notReady.has(pod)) return false;
     if (ready) this.#notReady.delete(pod);
     else this.#notReady.add(pod);
-    this.#become(this.#state);
+    this.#show();
     return true;
   }
 
@@ -103,9 +150,14 @@ export class Cluster {
     return this.#snapshot;
   }
 
-  /** What the views (views.ts) read. */
+  /** What the snapshot was made of; the same object until something changes. */
   state(): ClusterState {
     return this.#view;
+  }
+
+  /** What the views (views.ts) read: as {@link state}, with the counts of this moment, such as addresses that cool down. */
+  current(): ClusterState {
+    return clusterState(this.#state, this.#ipam, this.#notReady);
   }
 
   /** The network namespaces that there should be. */
@@ -120,9 +172,15 @@ export class Cluster {
 
   #become(state: State): void {
     this.#state = state;
-    for (const pod of this.#notReady) if (!state.placements.has(pod)) this.#notReady.delete(pod);
-    this.#view = clusterState(state, this.#notReady);
+    for (const pod of this.#notReady) if (!state.placements.nodes.has(pod)) this.#notReady.delete(pod);
+    this.#ipam.sync(state);
+    this.#show();
+  }
+
+  #show(): void {
+    this.#view = clusterState(this.#state, this.#ipam, this.#notReady);
     this.#snapshot = compile(this.#view, this.#ids);
+    this.#shown = this.#ipam.version;
   }
 
   /** Keys of the objects that a name stands for. */

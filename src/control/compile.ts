@@ -27,6 +27,9 @@ export interface Snapshot {
   readonly names: Names;
 }
 
+/** A branch ENI's route table is VLAN + 100, where an ENI's is its device number + 1 (vpc-cni, driver.go and network.go). */
+const BRANCH_DEVICE_NUMBER = 99;
+
 const SNAT_MODES = { none: SNAT_NONE, hashrandom: SNAT_HASHRANDOM, prng: SNAT_PRNG };
 const SERVICE_MODES = { iptables: SERVICE_MODE_IPTABLES, nftables: SERVICE_MODE_NFTABLES } as const;
 
@@ -58,18 +61,18 @@ function nodeRows(state: ClusterState, ids: Ids): Row[] {
     const { name } = node.spec;
     rows.push(nodeRow(state, node, id, ids));
     for (const eni of node.enis) {
-      const eniId = ids.of("eni", eniName(name, eni.deviceNumber));
+      const eniId = ids.of("eni", eni.name);
       rows.push({
         t: "eni",
         id: eniId,
         node: id,
-        deviceNumber: eni.deviceNumber,
+        deviceNumber: eni.vlan === 0 ? eni.deviceNumber : BRANCH_DEVICE_NUMBER + eni.vlan,
         subnet: subnets.indexOf(eni.subnet),
         vpc: VPC_ID,
         address: eni.address,
         mtu: eniMtu,
         // EC2 maps a public address at launch, to the primary ENI alone.
-        publicAddress: eni.deviceNumber === 0 ? node.publicAddress : 0,
+        publicAddress: eni.kind === "primary" ? node.publicAddress : 0,
         sourceDestCheck: true,
         hostDevice: -1,
       });
@@ -99,7 +102,7 @@ function podRows(state: ClusterState, ids: Ids): Row[] {
       id: ids.of("device", desired.key),
       kind: DEVICE_POD,
       node: nodes.indexOf(place.node),
-      eni: ids.of("eni", eniName(place.node, place.deviceNumber)),
+      eni: ids.of("eni", place.eni),
       address: place.address,
       mtu: state.cni.podMtu,
     });

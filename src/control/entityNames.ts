@@ -14,6 +14,11 @@ export function eniName(node: string, deviceNumber: number): string {
   return `${node}/${interfaceName(deviceNumber)}`;
 }
 
+/** `node-1/vlan.eth.1`: a branch ENI, by the name of its VLAN interface on the node. */
+export function branchEniName(node: string, vlan: number): string {
+  return `${node}/vlan.eth.${vlan}`;
+}
+
 /** `rds/eth0`: the one ENI of a host in the VPC. */
 export function hostEniName(host: string): string {
   return eniName(host, 0);

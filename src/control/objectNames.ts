@@ -8,7 +8,14 @@ const ALIASES: Readonly<Record<string, string>> = {
   po: "pod",
   deploy: "deployment",
   service: "svc",
+  sa: "serviceaccount",
+  sgp: "securitygrouppolicy",
 };
+
+/** A kind's name and what its plural may be of: pods, policies, classes. */
+function singulars(word: string): string[] {
+  return [word, word.replace(/s$/, ""), word.replace(/ies$/, "y"), word.replace(/es$/, "")];
+}
 
 /**
  * The key of an object that a person names as `pod/web-1`, `deployment/default/api`, `svc/api`, `namespace/shop`.
@@ -18,15 +25,17 @@ const ALIASES: Readonly<Record<string, string>> = {
  */
 export function findObject(text: string, keys: readonly string[]): string {
   const [first, ...rest] = text.split("/");
-  const prefixes = Object.values(KINDS).map((row) => row.prefix);
-  const singular = first.toLowerCase().replace(/s$/, "");
-  const prefix = [first, singular, ALIASES[first], ALIASES[singular]].find(
-    (p) => p !== undefined && prefixes.includes(p),
-  );
-  if (prefix === undefined || rest.length === 0 || rest.length > 2 || rest.includes(""))
-    throw new NameError(`"${text}" is no object: write KIND/[NAMESPACE/]NAME with ${prefixes.slice(1).join(", ")}`);
-  const inCluster = prefix === KINDS.Namespace.prefix || prefix === KINDS.Lab.prefix;
-  const key = [prefix, ...(inCluster || rest.length === 2 ? rest : ["default", ...rest])].join("/");
+  const rows = Object.values(KINDS);
+  const words = singulars(first.toLowerCase()).flatMap((word) => [word, ALIASES[word]]);
+  const row = rows.find(({ prefix }) => words.includes(prefix));
+  if (row === undefined || rest.length === 0 || rest.length > 2 || rest.includes(""))
+    throw new NameError(
+      `"${text}" is no object: write KIND/[NAMESPACE/]NAME with ${rows
+        .slice(1)
+        .map((r) => r.prefix)
+        .join(", ")}`,
+    );
+  const key = [row.prefix, ...(!row.namespaced || rest.length === 2 ? rest : ["default", ...rest])].join("/");
   if (keys.includes(key)) return key;
   throw new NameError(`there is no ${key}; ${suggestion(key, keys)}`);
 }

@@ -1,4 +1,4 @@
-import type { PodAddressAllocator } from "./ipam/allocator.ts";
+import { checkIpamObjects } from "./ipam/checkObjects.ts";
 import { checkServices } from "./kube/checkServices.ts";
 import { assignClusterIPs, type ClusterIPs } from "./kube/clusterIPs.ts";
 import { barePod, type DesiredPod, deploymentPods } from "./kube/deployments.ts";
@@ -6,17 +6,14 @@ import { matchesSelector } from "./kube/labels.ts";
 import { assignNodePorts, type NodePorts } from "./kube/nodePorts.ts";
 import { type Placements, placePods } from "./kube/placement.ts";
 import type { SchedulerNode } from "./kube/scheduler.ts";
+import { branchGroupsOf, schedulerNodes } from "./nodeAgents.ts";
 import type { EndpointSlice } from "./objects/endpointSlice.ts";
-import type { LabObject } from "./objects/kinds.ts";
+import type { Objects } from "./objects/kinds.ts";
 import type { Lab } from "./objects/lab.ts";
 import { ObjectError, type ObjectProblem } from "./objects/objectError.ts";
 import type { Service } from "./objects/service.ts";
 import { toCidr } from "./vpc/cidr.ts";
 import type { VpcModel } from "./vpc/model.ts";
-import type { SubnetAddresses } from "./vpc/subnet.ts";
-
-/** Objects by their key, in the order they were applied. */
-export type Objects = ReadonlyMap<string, LabObject>;
 
 /**
  * Everything that a cluster has decided. A change makes a new one from the old, so that an object that cannot run leaves
@@ -32,9 +29,9 @@ export interface State {
   readonly publicAddresses: ReadonlyMap<string, number>;
   readonly objects: Objects;
   readonly pods: readonly DesiredPod[];
-  readonly subnets: ReadonlyMap<string, SubnetAddresses>;
-  readonly allocator: PodAddressAllocator;
   readonly placements: Placements;
+  /** Security groups of the branch ENI that a pod gets, by the pod's key; no entry: none. */
+  readonly branchGroups: ReadonlyMap<string, readonly string[]>;
   readonly clusterIPs: ClusterIPs;
   readonly nodePorts: NodePorts;
 }
@@ -75,23 +72,28 @@ function desiredPods(objects: Objects, problems: ObjectProblem[]): DesiredPod[] 
   return [...pods.values()];
 }
 
+function checkObjects(state: State, objects: Objects, problems: ObjectProblem[]): void {
+  problems.push(...checkServices(servicesOf(objects), slicesIn(objects)));
+  problems.push(...checkIpamObjects(state.lab, [...objects.values()]));
+}
+
 /**
- * The state with other objects; what runs and may stay keeps its node, address, ClusterIP and node ports.
+ * The state with other objects; what runs and may stay keeps its node, ClusterIP and node ports.
  *
  * @throws ObjectError with everything that is wrong; the old state is as it was.
  */
 export function withObjects(state: State, objects: Objects): State {
   const problems: ObjectProblem[] = [];
-  const subnets = new Map([...state.subnets].map(([name, addresses]) => [name, addresses.clone()]));
-  const allocator = state.allocator.clone(subnets);
   const pods = desiredPods(objects, problems);
-  const { nodes, primaries } = state;
-  const placements = placePods(pods, { nodes, primaries, allocator, before: state.placements }, problems);
+  checkObjects(state, objects, problems);
+  const nodes = schedulerNodes(state.lab, objects);
+  const branchGroups = branchGroupsOf(state.lab, pods, objects);
+  const takesBranchEni = (pod: DesiredPod) => branchGroups.has(pod.key);
+  const placements = placePods(pods, { nodes, before: state.placements, takesBranchEni }, problems);
   const services = servicesOf(objects);
-  problems.push(...checkServices(services, slicesIn(objects)));
   const serviceCidr = toCidr(state.lab.spec.cluster.serviceCidr);
   const clusterIPs = assignClusterIPs(services, serviceCidr, state.clusterIPs, problems);
   const nodePorts = assignNodePorts(services, state.nodePorts, problems);
   if (problems.length > 0) throw new ObjectError(problems);
-  return { ...state, objects, pods, subnets, allocator, placements, clusterIPs, nodePorts };
+  return { ...state, objects, pods, nodes, branchGroups, placements, clusterIPs, nodePorts };
 }

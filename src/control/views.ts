@@ -1,17 +1,28 @@
 import { formatAddress } from "../plane/wire/address.ts";
 import type { ClusterState } from "./clusterState.ts";
-import { eniName, hostEniName } from "./entityNames.ts";
-import { cidrText } from "./vpc/cidr.ts";
+import { hostEniName } from "./entityNames.ts";
+import type { AgentEni } from "./ipam/types.ts";
+import type { DesiredPod } from "./kube/deployments.ts";
+import { type SubnetRangeView, type SubnetReservationView, subnetRanges, subnetReservations } from "./subnetRanges.ts";
+import { cidrSize, cidrText } from "./vpc/cidr.ts";
 import { slotText } from "./vpc/eni.ts";
-import { instanceType, maxPods, usableSlots } from "./vpc/instanceTypes.ts";
+import { instanceType, usableSlots } from "./vpc/instanceTypes.ts";
+
+type PodStatus = "Running" | "ContainerCreating" | "Pending";
 
 export interface PodView {
   readonly namespace: string;
   readonly name: string;
-  readonly node: string;
-  readonly address: string;
-  /** `node-1/eth0` */
-  readonly eni: string;
+  /** `Pending`: no node has room; `ContainerCreating`: it has a node and no address yet; `Running`. */
+  readonly status: PodStatus;
+  /** What it waits for, in the words of the scheduler or of the CNI's last ADD; null: it runs. */
+  readonly reason: string | null;
+  /** null: Pending. */
+  readonly node: string | null;
+  /** null: it has none yet. */
+  readonly address: string | null;
+  /** `node-1/eth0`; null: it has no address yet. */
+  readonly eni: string | null;
   readonly hostNetwork: boolean;
   readonly ready: boolean;
   /** Deployment that it belongs to, or null. */
@@ -56,26 +67,39 @@ export interface NodeView {
   readonly publicAddress: string | null;
   readonly enis: number;
   readonly maxEnis: number;
-  /** hostNetwork pods included. */
+  /** Pods that have been given to it, those that wait for an address and hostNetwork ones included. */
   readonly pods: number;
-  /** Pod addresses that its slots can still give. */
-  readonly freePodAddresses: number;
-  /** eni-max-pods.txt's number for secondary IPs. */
+  /** Pods beside those, which a lab does not show and maxPods counts: aws-node and kube-proxy in Standard mode. */
+  readonly systemPods: number;
+  /** kubelet's --max-pods. */
   readonly maxPods: number;
+  /** Addresses at the node that a pod could have at once. */
+  readonly warm: number;
+  /** Addresses that were given back less than the cooldown ago. */
+  readonly cooling: number;
+  /** Pods with a branch ENI of their own. */
+  readonly branchEnis: number;
+  /** 0: the node's pods can have none. */
+  readonly maxBranchEnis: number;
 }
 
 export interface EniView {
-  /** `node-1/eth0`, `rds/eth0` */
+  /** `node-1/eth0`, `node-1/vlan.eth.1`, `rds/eth0` */
   readonly name: string;
+  readonly kind: AgentEni["kind"];
   readonly subnet: string;
   readonly address: string;
   readonly publicAddress: string | null;
   /** Secondary addresses and /28 prefixes. */
   readonly assigned: readonly string[];
-  /** Slots that can hold one of those; null for a host. */
+  /** Slots that can hold one of those; null for a host or a branch ENI. */
   readonly slots: number | null;
   /** Pods whose address it has. */
   readonly pods: number;
+  /** Addresses that were given back less than the cooldown ago. */
+  readonly cooling: number;
+  /** Addresses that a pod could have at once. */
+  readonly free: number;
 }
 
 export interface SubnetView {
@@ -87,6 +111,8 @@ export interface SubnetView {
   readonly freeAddresses: number;
   /** Aligned /28 blocks that prefix delegation could take. */
   readonly freePrefixes: number;
+  readonly ranges: readonly SubnetRangeView[];
+  readonly reservations: readonly SubnetReservationView[];
 }
 
 export interface RouteView {
@@ -101,16 +127,34 @@ export interface RouteView {
 const textOrNull = (address: number): string | null => (address === 0 ? null : formatAddress(address));
 
 export function podViews(state: ClusterState): PodView[] {
-  return state.pods.map(({ desired, place, ready }) => ({
+  const view = ({ desired, ready }: { desired: DesiredPod; ready: boolean }) => ({
     namespace: desired.namespace,
     name: desired.name,
-    node: place.node,
-    address: formatAddress(place.address),
-    eni: eniName(place.node, place.deviceNumber),
-    hostNetwork: place.hostNetwork,
     ready,
+    hostNetwork: desired.spec.hostNetwork,
     deployment: desired.owner.kind === "Deployment" ? desired.owner.metadata.name : null,
-  }));
+  });
+  const running = state.pods.map(
+    ({ desired, place, ready }): PodView => ({
+      ...view({ desired, ready }),
+      status: "Running",
+      reason: null,
+      node: place.node,
+      address: formatAddress(place.address),
+      eni: place.eni,
+    }),
+  );
+  const waiting = state.waiting.map(
+    ({ desired, node, reason }): PodView => ({
+      ...view({ desired, ready: false }),
+      status: node === null ? "Pending" : "ContainerCreating",
+      reason,
+      node,
+      address: null,
+      eni: null,
+    }),
+  );
+  return [...running, ...waiting];
 }
 
 export function serviceViews(state: ClusterState): ServiceView[] {
@@ -145,51 +189,62 @@ export function endpointViews(state: ClusterState): EndpointView[] {
 }
 
 export function nodeViews(state: ClusterState): NodeView[] {
-  return state.nodes.map(({ spec, enis, address, publicAddress, freePodAddresses }) => {
-    const type = instanceType(spec.instanceType);
-    return {
-      name: spec.name,
-      instanceType: spec.instanceType,
-      availabilityZone: state.model.subnets.get(spec.subnet)?.availabilityZone ?? "",
-      subnet: spec.subnet,
-      address: formatAddress(address),
-      publicAddress: textOrNull(publicAddress),
-      enis: enis.length,
-      maxEnis: Math.min(type?.enis ?? 0, state.cni.maxEni ?? Number.POSITIVE_INFINITY),
-      pods: state.pods.filter((p) => p.place.node === spec.name).length,
-      freePodAddresses,
-      maxPods: type === null ? 0 : maxPods(type, false),
-    };
-  });
+  return state.nodes.map(({ spec, scheduler, addresses, address, publicAddress }) => ({
+    name: spec.name,
+    instanceType: spec.instanceType,
+    availabilityZone: state.model.subnets.get(spec.subnet)?.availabilityZone ?? "",
+    subnet: spec.subnet,
+    address: formatAddress(address),
+    publicAddress: textOrNull(publicAddress),
+    enis: addresses.enis,
+    maxEnis: addresses.maxEnis,
+    pods:
+      state.pods.filter((p) => p.place.node === spec.name).length +
+      state.waiting.filter((p) => p.node === spec.name).length,
+    systemPods: scheduler.systemPods,
+    maxPods: scheduler.maxPods,
+    warm: addresses.total - addresses.assigned - addresses.cooling,
+    cooling: addresses.cooling,
+    branchEnis: addresses.branch,
+    maxBranchEnis: scheduler.branchEnis,
+  }));
 }
 
 export function eniViews(state: ClusterState): EniView[] {
   const views: EniView[] = [];
   for (const node of state.nodes) {
     const type = instanceType(node.spec.instanceType);
-    for (const eni of node.enis)
+    for (const eni of node.enis) {
+      const pods = eni.assigned.length;
+      const cooling = eni.cooling.length;
+      const addresses = eni.forPods ? eni.slots.reduce((sum, slot) => sum + cidrSize(slot), 0) : 0;
       views.push({
-        name: eniName(node.spec.name, eni.deviceNumber),
+        name: eni.name,
+        kind: eni.kind,
         subnet: eni.subnet,
         address: formatAddress(eni.address),
-        publicAddress: eni.deviceNumber === 0 ? textOrNull(node.publicAddress) : null,
+        publicAddress: eni.kind === "primary" ? textOrNull(node.publicAddress) : null,
         assigned: eni.slots.map(slotText),
-        slots: type === null ? 0 : usableSlots(type),
-        pods: state.pods.filter(
-          ({ place }) => !place.hostNetwork && place.node === node.spec.name && place.deviceNumber === eni.deviceNumber,
-        ).length,
+        slots: type === null || eni.kind === "branch" ? null : usableSlots(type),
+        pods,
+        cooling,
+        free: Math.max(0, addresses - pods - cooling),
       });
+    }
   }
   for (const { spec, publicAddress } of state.hosts) {
     if (spec.subnet === undefined) continue;
     views.push({
       name: hostEniName(spec.name),
+      kind: "primary",
       subnet: spec.subnet,
       address: spec.address,
       publicAddress: textOrNull(publicAddress),
       assigned: [],
       slots: null,
       pods: 0,
+      cooling: 0,
+      free: 0,
     });
   }
   return views;
@@ -204,6 +259,8 @@ export function subnetViews(state: ClusterState): SubnetView[] {
     mapPublicIpOnLaunch: subnet.mapPublicIpOnLaunch,
     freeAddresses: state.subnets.get(subnet.name)?.freeAddresses ?? 0,
     freePrefixes: state.subnets.get(subnet.name)?.freePrefixes ?? 0,
+    ranges: subnetRanges(state, subnet.name),
+    reservations: subnetReservations(state, subnet.name),
   }));
 }
 

@@ -1,5 +1,6 @@
 import { umount } from "../device/libc.ts";
 import { MNT_DETACH } from "../device/linux.ts";
+import { podStartDelay, registerIpamMetrics } from "../observe/ipamMetrics.ts";
 import { metricsRegistry } from "../observe/metrics.ts";
 import { ControlServer } from "./controlServer.ts";
 import type { LoadedLab } from "./files/load.ts";
@@ -102,7 +103,10 @@ export async function runInner(loaded: LoadedLab, options: InnerOptions): Promis
       kernel: () => running().deviceStats(),
     };
     const { address, port } = loaded.cluster.lab.spec.metrics;
-    metrics = await MetricsServer.listen(metricsRegistry(source), address, options.metricsPort ?? port);
+    const registry = metricsRegistry(source);
+    registerIpamMetrics(registry, loaded.cluster.ipam);
+    loaded.cluster.watchStarts(podStartDelay(registry));
+    metrics = await MetricsServer.listen(registry, address, options.metricsPort ?? port);
     metricsUrl = metrics.url;
     // Stopping ends the start, which then throws.
     void stopped.then(() => lab.current?.abort());

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Change } from "../control/cluster.ts";
 import type { Snapshot } from "../control/compile.ts";
@@ -22,15 +22,15 @@ import { namespaceFileName, netSpec } from "./netSpec.ts";
 import { PlaneClient } from "./planeClient.ts";
 import type { PodEntry } from "./podEntry.ts";
 import { PodFiles } from "./podFiles.ts";
-import { Container } from "./processes.ts";
 import { askedPacket, planeOptions } from "./question.ts";
-import { KUBELET_BACKOFF } from "./restartDelay.ts";
+import { RunningWorkloads } from "./runningWorkloads.ts";
 
 /** Packets of a read batch. */
 const SLOTS = 32;
-const GRACE_MS = 500;
 /** How long going down waits for the processes before it takes their devices. */
 const POLITE_MS = 100;
+/** setTimeout takes no more than 31 bits. */
+const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
 export interface RunOptions {
   verify: boolean;
@@ -51,13 +51,6 @@ interface Placed {
   addresses: Set<string>;
 }
 
-interface Running {
-  workload: Workload;
-  containers: Container[];
-  /** Containers that run at the moment. */
-  up: Set<string>;
-}
-
 /** A lab that is up: namespaces, the plane's thread, the pods' processes, and the cluster that says what there should be. */
 export class RunningLab {
   readonly plane: PlaneClient;
@@ -66,11 +59,16 @@ export class RunningLab {
   readonly #namespaces: Namespaces;
   #files: PodFiles | null = null;
   readonly #placed = new Map<string, Placed>();
-  readonly #running = new Map<string, Running>();
+  readonly #workloads: RunningWorkloads;
   #snapshot: Snapshot | null = null;
   /** Changes happen one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   #stopping = false;
+  /** When the cluster's clock began, by performance.now(). */
+  #began = 0;
+  #timer: NodeJS.Timeout | null = null;
+  /** Pods that a person has been told of, because they wait. */
+  #waiting: ReadonlySet<string> = new Set();
 
   /** Call from the inner process: the directory is mounted over in its private mount namespace. */
   constructor(lab: LoadedLab, options: RunOptions) {
@@ -79,6 +77,11 @@ export class RunningLab {
     const plane = planeOptions(lab.cluster, SLOTS, true);
     this.plane = new PlaneClient({ options: plane, verify: options.verify, onFatal: options.onFatal });
     this.#namespaces = new Namespaces(options.directory);
+    this.#workloads = new RunningWorkloads({
+      logDirectory: join(options.directory, "logs"),
+      onEvent: options.onEvent,
+      onReady: (workload, ready) => this.#ready(workload, ready),
+    });
   }
 
   /** Brings everything up. */
@@ -86,12 +89,13 @@ export class RunningLab {
     // The lab thread answers once it has mounted the directory; before that, files would land on the host.
     await this.#namespaces.readDeviceStats([]);
     this.#files = new PodFiles(join(this.#options.directory, "files"));
+    this.#began = performance.now();
     await this.#change(() => {});
   }
 
   get pods(): { total: number; ready: number } {
-    const pods = this.#lab.cluster.state().pods;
-    return { total: pods.length, ready: pods.filter((p) => p.ready).length };
+    const { pods, waiting } = this.#lab.cluster.state();
+    return { total: pods.length + waiting.length, ready: pods.filter((p) => p.ready).length };
   }
 
   get name(): string {
@@ -139,6 +143,7 @@ export class RunningLab {
 
   /** @param name part of a row's name that it must have, or null for all rows. */
   async view(what: ViewName, name: string | null): Promise<Views[ViewName]> {
+    await this.#timePassed();
     const rows = await this.#rows(what);
     if (name === null) return rows;
     const kept = (rows as object[]).filter((row) => isNamed(row, name));
@@ -147,7 +152,7 @@ export class RunningLab {
   }
 
   async #rows(what: ViewName): Promise<Views[ViewName]> {
-    const state = this.#lab.cluster.state();
+    const state = this.#lab.cluster.current();
     switch (what) {
       case "pods":
         return views.podViews(state);
@@ -173,7 +178,7 @@ export class RunningLab {
   /** How to enter the namespace of a pod, host or node. @throws NameError */
   entry(name: string): PodEntry {
     const end = this.#lab.cluster.snapshot().names.resolve(name);
-    const key = end.kind === "pod" ? this.#podNamespace(end.name) : end.name;
+    const key = end.kind === "pod" ? this.#workloads.namespaceOf(end.name) : end.name;
     const placed = this.#placed.get(key);
     if (placed === undefined) throw new NameError(`${name} has no network namespace: name a pod, a host or a node`);
     return this.#entry(end.name, placed);
@@ -181,16 +186,7 @@ export class RunningLab {
 
   /** What the containers of a pod or host wrote. @throws NameError */
   logs(name: string): { container: string; text: string }[] {
-    const end = this.#lab.cluster.snapshot().names.resolve(name);
-    const directory = join(this.#options.directory, "logs");
-    const prefix = `${namespaceFileName(end.name)}.`;
-    return readdirSync(directory)
-      .filter((file) => file.startsWith(prefix) && file.endsWith(".log"))
-      .sort()
-      .map((file) => ({
-        container: file.slice(prefix.length, -".log".length),
-        text: readFileSync(join(directory, file), "utf8"),
-      }));
+    return this.#workloads.logs(this.#lab.cluster.snapshot().names.resolve(name).name);
   }
 
   /** The kernel's counters of every TUN, by the device's name. */
@@ -217,9 +213,10 @@ export class RunningLab {
   /** Takes everything down. The TUNs' namespaces go with their last descriptor. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#turn.catch(() => {});
     const total = this.#placed.size;
-    const ended = Promise.all([...this.#running.values()].flatMap((r) => r.containers.map((c) => c.stop(GRACE_MS))));
+    const ended = this.#workloads.endAll();
     // Processes that end when they are asked do so in their network; those that do not lose it meanwhile.
     await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, POLITE_MS))]);
     let done = 0;
@@ -234,13 +231,47 @@ export class RunningLab {
     await this.#namespaces.close();
   }
 
-  /** Runs a change of the cluster, then makes the world match it. Nothing happens if the change throws. */
+  /**
+   * Lets time pass, runs a change of the cluster, then makes the world match both. Where the change throws nothing of it
+   * happened.
+   */
   #change(edit: () => void): Promise<void> {
     const run = this.#turn
       .catch(() => {})
       .then(async () => {
-        edit();
+        const passed = this.#lab.cluster.advance(performance.now() - this.#began);
+        try {
+          edit();
+        } catch (error) {
+          if (passed) await this.#match();
+          throw error;
+        } finally {
+          this.#awaitNext();
+        }
         await this.#match();
+      });
+    this.#turn = run;
+    return run;
+  }
+
+  /** The nodes' daemons work with time: whatever they are to do next happens then. */
+  #awaitNext(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const next = this.#lab.cluster.next();
+    if (next === null || this.#stopping) return;
+    const delay = Math.max(0, this.#began + next - performance.now());
+    this.#timer = setTimeout(() => this.#timePassed().catch(this.#options.onFatal), Math.min(Math.ceil(delay), LONGEST_DELAY_MS));
+  }
+
+  /** Lets time pass, and makes the world match what it brought. */
+  #timePassed(): Promise<void> {
+    const run = this.#turn
+      .catch(() => {})
+      .then(async () => {
+        const passed = this.#lab.cluster.advance(performance.now() - this.#began);
+        this.#awaitNext();
+        if (passed && !this.#stopping) await this.#match();
       });
     this.#turn = run;
     return run;
@@ -254,11 +285,7 @@ export class RunningLab {
     const stale = [...this.#placed.values()].filter(({ spec }) => !same(spec, wanted.get(spec.name)));
     const staleNames = new Set(stale.map((p) => p.spec.name));
     // Processes whose pod changes or goes end first, as they do on a node.
-    const ending = [...this.#running.values()].filter(
-      ({ workload: w }) => staleNames.has(w.namespace) || !same(w, workloads.get(w.name)),
-    );
-    for (const { workload } of ending) this.#running.delete(workload.name);
-    await Promise.all(ending.flatMap((r) => r.containers.map((c) => c.stop(GRACE_MS))));
+    await this.#workloads.end((w) => staleNames.has(w.namespace) || !same(w, workloads.get(w.name)));
     for (const { spec } of stale) {
       this.#placed.delete(spec.name);
       await this.plane.detach(spec.device);
@@ -269,7 +296,21 @@ export class RunningLab {
     await this.plane.patch(diff(this.#snapshot, snapshot));
     this.#snapshot = snapshot;
     this.#writeFiles();
-    for (const workload of workloads.values()) if (!this.#running.has(workload.name)) this.#run(workload);
+    for (const workload of workloads.values()) {
+      const placed = this.#placed.get(workload.namespace);
+      if (placed !== undefined && !this.#workloads.has(workload.name))
+        this.#workloads.start(workload, this.#entry(workload.name, placed));
+    }
+    this.#tellWaiting();
+  }
+
+  /** Says once of every pod that waits what it waits for. */
+  #tellWaiting(): void {
+    const { waiting } = this.#lab.cluster.state();
+    for (const { desired, node, reason } of waiting)
+      if (!this.#waiting.has(desired.key))
+        this.#options.onEvent(`${desired.key} waits${node === null ? "" : ` on ${node}`}: ${reason}`);
+    this.#waiting = new Set(waiting.map((w) => w.desired.key));
   }
 
   async #place(specs: LabNamespace[]): Promise<void> {
@@ -294,7 +335,9 @@ export class RunningLab {
     for (const node of this.#lab.cluster.state().nodes) {
       const placed = this.#placed.get(nodeName(node.spec.name));
       if (placed === undefined) continue;
-      const wanted = new Set(node.enis.map((eni) => formatAddress(eni.address)));
+      // A branch ENI's address is its pod's.
+      const own = node.enis.filter((eni) => eni.kind !== "branch");
+      const wanted = new Set(own.map((eni) => formatAddress(eni.address)));
       wanted.delete(placed.spec.address);
       const add = [...wanted].filter((address) => !placed.addresses.has(address));
       const remove = [...placed.addresses].filter((address) => !wanted.has(address));
@@ -316,40 +359,6 @@ export class RunningLab {
     mkdirSync(join(this.#options.directory, "logs"), { recursive: true });
   }
 
-  #run(workload: Workload): void {
-    const placed = this.#placed.get(workload.namespace);
-    if (placed === undefined) return;
-    const up = new Set<string>();
-    const containers = workload.processes.map((process) => {
-      const pod = this.#entry(workload.name, placed);
-      return new Container(
-        {
-          name: `${namespaceFileName(workload.name)}.${process.name}`,
-          pod: { ...pod, directory: process.workingDir ?? pod.directory, env: { ...process.env } },
-          command: [...process.command],
-          restartPolicy: "Always",
-        },
-        {
-          logDirectory: join(this.#options.directory, "logs"),
-          backoff: KUBELET_BACKOFF,
-          onState: (state) => {
-            if (state.status === "running") up.add(process.name);
-            else {
-              up.delete(process.name);
-              if (!this.#stopping && this.#running.has(workload.name))
-                this.#options.onEvent(
-                  `${workload.name}: ${process.name} ended with ${state.code}; see \`podplane logs ${workload.name}\``,
-                );
-            }
-            this.#ready(workload, up.size === workload.processes.length);
-          },
-        },
-      );
-    });
-    this.#running.set(workload.name, { workload, containers, up });
-    for (const c of containers) c.start();
-  }
-
   /** A pod whose process ended is no endpoint until it runs again. */
   #ready(workload: Workload, ready: boolean): void {
     if (this.#stopping || workload.kind !== "pod") return;
@@ -363,10 +372,6 @@ export class RunningLab {
       });
     this.#turn = run;
     run.catch(this.#options.onFatal);
-  }
-
-  #podNamespace(pod: string): string {
-    return this.#running.get(pod)?.workload.namespace ?? pod;
   }
 
   #entry(name: string, placed: Placed): PodEntry {

@@ -1,7 +1,8 @@
-import { Counter, Gauge, Registry } from "prom-client";
+import { Registry } from "prom-client";
 import { CONNTRACK_STAT_NAMES } from "../plane/conntrack/info.ts";
 import * as C from "../plane/counters.ts";
 import { REASONS } from "../plane/reasons.ts";
+import { type Collect, type Setter, scrapedCounter, scrapedGauge } from "./instruments.ts";
 
 /** What the metrics are read from at scrape time. */
 export interface MetricsSource {
@@ -91,35 +92,10 @@ export function metricsRegistry(source: MetricsSource): Registry {
   return registry;
 }
 
-type Setter = (labels: Record<string, string>, value: number) => void;
-
-/** A counter that is set from outside at scrape time: reset, then raised to the value. */
-function counter(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: string[],
-  collect: (set: Setter) => void | Promise<void>,
-): void {
-  new Counter({
-    name: PREFIX + name,
-    help,
-    labelNames,
-    registers: [registry],
-    async collect() {
-      this.reset();
-      await collect((labels, value) => this.inc(labels, value));
-    },
-  });
+function counter(registry: Registry, name: string, help: string, labelNames: string[], collect: Collect): void {
+  scrapedCounter(registry, { name: PREFIX + name, help, labelNames }, collect);
 }
 
 function gauge(registry: Registry, name: string, help: string, read: () => number): void {
-  new Gauge({
-    name: PREFIX + name,
-    help,
-    registers: [registry],
-    collect() {
-      this.set(read());
-    },
-  });
+  scrapedGauge(registry, { name: PREFIX + name, help, labelNames: [] }, (set) => set({}, read()));
 }

@@ -24,8 +24,6 @@ export const EXEMPT_EXCLUDED = 1;
 const NODE_DIRECT_BITS = 8;
 /** Tables of a whole VPC: thousands of prefixes, few of them near each other. */
 const VPC_DIRECT_BITS = 14;
-/** Most ENIs of a node: the largest instance types have 15 on a card. */
-const MAX_DEVICE_NUMBERS = 64;
 
 const grow = (a: Int32Array<ArrayBuffer>, size: number): Int32Array<ArrayBuffer> => {
   if (a.length >= size) return a;
@@ -66,8 +64,6 @@ export class Tables {
   readonly nodes: (NodeRow | null)[] = [];
   /** Main table and local table of each node in one: pods, the node's own addresses, default by the primary ENI. */
   readonly nodeRoutes: Lpm[] = [];
-  /** ENI of a node by device number; -1 where there is none. */
-  readonly nodeEnis: Int32Array[] = [];
 
   /** The VPC's mapping service: address or prefix to ENI. */
   readonly mapping: Lpm[] = [];
@@ -235,7 +231,6 @@ export class Tables {
       lpmAt(this.publicAddresses, row.vpc, NODE_DIRECT_BITS).insert(row.publicAddress, 32, row.id);
     if (row.node >= 0) {
       this.#routes(row.node).insert(row.address, 32, (row.id << 2) | NEXT_LOCAL);
-      this.nodeEnis[row.node][row.deviceNumber] = row.id;
     }
   }
 
@@ -246,8 +241,6 @@ export class Tables {
     const node = this.eniNode[id];
     if (node >= 0) {
       deleteIf(this.nodeRoutes[node], this.eniAddress[id], 32, (id << 2) | NEXT_LOCAL);
-      const number = this.eniDeviceNumber[id];
-      if (this.nodeEnis[node][number] === id) this.nodeEnis[node][number] = -1;
     }
     this.eniMtu[id] = -1;
   }
@@ -274,9 +267,7 @@ export class Tables {
   }
 
   #routes(node: number): Lpm {
-    const lpm = lpmAt(this.nodeRoutes, node, NODE_DIRECT_BITS);
-    while (this.nodeEnis.length <= node) this.nodeEnis.push(new Int32Array(MAX_DEVICE_NUMBERS).fill(-1));
-    return lpm;
+    return lpmAt(this.nodeRoutes, node, NODE_DIRECT_BITS);
   }
 }
 

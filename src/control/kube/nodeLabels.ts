@@ -1,11 +1,10 @@
 import type { Lab, LabNode } from "../objects/lab.ts";
 import { instanceType } from "../vpc/instanceTypes.ts";
-import type { SchedulerNode } from "./scheduler.ts";
 
-/** A lab's node with the labels that kubelet and the cloud provider put on it; the lab's own labels win. */
-export function schedulerNode(lab: Lab, node: LabNode): SchedulerNode {
+/** The labels that kubelet and the cloud provider put on a lab's node; the lab's own labels win. */
+export function nodeLabels(lab: Lab, node: LabNode): Readonly<Record<string, string>> {
   const zone = lab.spec.vpc.subnets.find((s) => s.name === node.subnet)?.availabilityZone ?? "";
-  const labels = {
+  return {
     "kubernetes.io/hostname": node.name,
     "kubernetes.io/os": "linux",
     "kubernetes.io/arch": instanceType(node.instanceType)?.architecture ?? "amd64",
@@ -14,5 +13,4 @@ export function schedulerNode(lab: Lab, node: LabNode): SchedulerNode {
     "topology.kubernetes.io/zone": zone,
     ...node.labels,
   };
-  return { name: node.name, labels, taints: node.taints };
 }

@@ -1,35 +1,36 @@
-import type { PodAddressAllocator } from "../ipam/allocator.ts";
 import { suggestion } from "../near.ts";
 import { objectKey } from "../objects/kinds.ts";
 import type { ObjectProblem } from "../objects/objectError.ts";
 import { ENI_ANNOTATION } from "../objects/pod.ts";
 import { deviceNumberOf } from "../vpc/eni.ts";
 import type { DesiredPod } from "./deployments.ts";
+import { NodeRoom } from "./nodeRoom.ts";
 import { nodeOrder, nodeRefusal, type SchedulerNode } from "./scheduler.ts";
 
-/** Where a pod runs. */
+/** Where a pod runs. Its address is the node daemon's business (ipam/). */
 export interface Placement {
   readonly node: string;
   readonly hostNetwork: boolean;
-  /** int32; the node's primary address for a hostNetwork pod. */
-  readonly address: number;
-  /** Device number of the ENI that has the address; 0 for a hostNetwork pod. */
-  readonly deviceNumber: number;
 }
 
-export type Placements = ReadonlyMap<string, Placement>;
+/** Where the pods run, and why those do not that have to wait. */
+export interface Placements {
+  readonly nodes: ReadonlyMap<string, Placement>;
+  /** Pods that no node has room for, with the scheduler's message. */
+  readonly pending: ReadonlyMap<string, string>;
+}
+
+export const NO_PLACEMENTS: Placements = { nodes: new Map(), pending: new Map() };
 
 export interface PlacementInput {
   readonly nodes: readonly SchedulerNode[];
-  /** Primary addresses by node, int32. */
-  readonly primaries: ReadonlyMap<string, number>;
-  /** Changed: gets and gives back addresses. */
-  readonly allocator: PodAddressAllocator;
   readonly before: Placements;
+  /** Whether a pod gets a branch ENI of its own. */
+  readonly takesBranchEni: (pod: DesiredPod) => boolean;
 }
 
 /** Device number that the pod's annotation asks for; null: any; undefined: the annotation is no interface's name. */
-function wantedDevice(pod: DesiredPod): number | null | undefined {
+export function wantedDevice(pod: DesiredPod): number | null | undefined {
   const text = pod.annotations[ENI_ANNOTATION];
   if (text === undefined) return null;
   return deviceNumberOf(text) ?? undefined;
@@ -38,76 +39,106 @@ function wantedDevice(pod: DesiredPod): number | null | undefined {
 function mayStay(pod: DesiredPod, place: Placement, nodes: readonly SchedulerNode[]): boolean {
   const { nodeName, hostNetwork } = pod.spec;
   if (hostNetwork !== place.hostNetwork) return false;
-  const device = wantedDevice(pod);
-  if (!hostNetwork && device !== null && device !== place.deviceNumber) return false;
   if (nodeName !== undefined) return nodeName === place.node;
   const node = nodes.find((n) => n.name === place.node);
   return node !== undefined && nodeRefusal(pod.spec, node) === null;
 }
 
+/** Refusals of all nodes, for a person. The kinds that pass with time come as a pod that waits, the others as a problem. */
+interface Refusals {
+  readonly texts: string[];
+  /** Whether a node would take the pod if it had room. */
+  room: boolean;
+}
+
 class Placer {
   readonly #input: PlacementInput;
-  readonly #placements = new Map<string, Placement>();
+  readonly #nodes = new Map<string, Placement>();
+  readonly #pending = new Map<string, string>();
+  readonly #room: NodeRoom;
   readonly #all = new Map<string, number>();
   readonly #byOwner = new Map<string, Map<string, number>>();
 
   constructor(input: PlacementInput) {
     this.#input = input;
+    this.#room = new NodeRoom(input.nodes);
   }
 
   get placements(): Placements {
-    return this.#placements;
+    return { nodes: this.#nodes, pending: this.#pending };
   }
 
   put(pod: DesiredPod, place: Placement): void {
-    this.#placements.set(pod.key, place);
+    this.#nodes.set(pod.key, place);
+    this.#room.take(place.node, this.#needs(pod));
     const owner = this.#ownerCounts(pod);
     for (const counts of [this.#all, owner]) counts.set(place.node, (counts.get(place.node) ?? 0) + 1);
   }
 
-  /** Finds a node and an address for a pod; the problem where there is none. */
+  /** Finds a node for a pod, or lets it wait for room; the problem where time will not help. */
   place(pod: DesiredPod, device: number | null): ObjectProblem | null {
-    const { nodes } = this.#input;
     const { nodeName } = pod.spec;
-    if (nodeName !== undefined) {
-      const node = nodes.find((n) => n.name === nodeName);
-      const path = [...pod.at, "spec", "nodeName"];
-      if (node === undefined) {
-        const hint = suggestion(
-          nodeName,
-          nodes.map((n) => n.name),
-        );
-        return { object: pod.owner, path, message: `expected a node of the lab, got "${nodeName}"; ${hint}` };
-      }
-      // A pod that names its node passes the scheduler by, taints included.
-      const refusal = this.#try(pod, node.name, device);
-      if (refusal === null) return null;
-      return {
-        object: pod.owner,
-        path,
-        message: `${pod.key} has no place on ${nodeName}: ${refusal}; move it, or use a larger instance type`,
-      };
+    return nodeName === undefined ? this.#schedule(pod, device) : this.#pin(pod, nodeName, device);
+  }
+
+  /** A pod that names its node passes the scheduler by, taints included; kubelet still counts its pods. */
+  #pin(pod: DesiredPod, nodeName: string, device: number | null): ObjectProblem | null {
+    const { nodes } = this.#input;
+    const node = nodes.find((n) => n.name === nodeName);
+    const path = [...pod.at, "spec", "nodeName"];
+    if (node === undefined) {
+      const hint = suggestion(
+        nodeName,
+        nodes.map((n) => n.name),
+      );
+      return { object: pod.owner, path, message: `expected a node of the lab, got "${nodeName}"; ${hint}` };
     }
-    const reasons: string[] = [];
+    const refusals: Refusals = { texts: [], room: false };
+    if (this.#try(pod, node, device, refusals)) return null;
+    const why = refusals.texts.join("; ");
+    if (refusals.room) {
+      this.#pending.set(pod.key, why);
+      return null;
+    }
+    const message = `${pod.key} has no place on ${nodeName}: ${why}; move it, or use a larger instance type`;
+    return { object: pod.owner, path, message };
+  }
+
+  #schedule(pod: DesiredPod, device: number | null): ObjectProblem | null {
+    const { nodes } = this.#input;
+    const refusals: Refusals = { texts: [], room: false };
     for (const node of nodeOrder(nodes, { sameOwner: this.#ownerCounts(pod), all: this.#all })) {
-      const refusal = nodeRefusal(pod.spec, node) ?? this.#try(pod, node.name, device);
-      if (refusal === null) return null;
-      reasons.push(`${node.name}: ${refusal}`);
+      const refusal = nodeRefusal(pod.spec, node);
+      if (refusal !== null) refusals.texts.push(`${node.name}: ${refusal}`);
+      else if (this.#try(pod, node, device, refusals)) return null;
     }
-    const why = reasons.length === 0 ? "the lab has no nodes" : reasons.join("; ");
+    if (refusals.room) {
+      this.#pending.set(pod.key, `0/${nodes.length} nodes are available: ${refusals.texts.join("; ")}`);
+      return null;
+    }
+    const why = refusals.texts.length === 0 ? "the lab has no nodes" : refusals.texts.join("; ");
     return { object: pod.owner, path: [...pod.at, "spec"], message: `${pod.key} fits no node: ${why}` };
   }
 
-  #try(pod: DesiredPod, node: string, device: number | null): string | null {
-    const { allocator, primaries } = this.#input;
-    if (pod.spec.hostNetwork) {
-      this.put(pod, { node, hostNetwork: true, address: primaries.get(node) ?? 0, deviceNumber: 0 });
-      return null;
+  #try(pod: DesiredPod, node: SchedulerNode, device: number | null, refusals: Refusals): boolean {
+    const { hostNetwork } = pod.spec;
+    if (!hostNetwork && device !== null && device >= node.maxEnis) {
+      const text = `${pod.annotations[ENI_ANNOTATION]} is over the ${node.maxEnis} ENIs of ${node.instanceType}`;
+      refusals.texts.push(`${node.name}: ${text}`);
+      return false;
     }
-    const address = allocator.assign(pod.key, node, device);
-    if (typeof address === "string") return `no free pod address: ${address}`;
-    this.put(pod, { node, hostNetwork: false, ...address });
-    return null;
+    const lack = this.#room.lack(node.name, this.#needs(pod));
+    if (lack !== null) {
+      refusals.texts.push(`${node.name}: ${lack}`);
+      refusals.room = true;
+      return false;
+    }
+    this.put(pod, { node: node.name, hostNetwork });
+    return true;
+  }
+
+  #needs(pod: DesiredPod): { readonly branchEni: boolean } {
+    return { branchEni: !pod.spec.hostNetwork && this.#input.takesBranchEni(pod) };
   }
 
   #ownerCounts(pod: DesiredPod): Map<string, number> {
@@ -120,19 +151,17 @@ class Placer {
 
 /**
  * Places pods: those that run and may stay do; then those that name their node, then the others, each in the order given.
- * Addresses of pods that go are free for those that come.
+ * Room of pods that go is free for those that come.
  */
 export function placePods(pods: readonly DesiredPod[], input: PlacementInput, problems: ObjectProblem[]): Placements {
   const placer = new Placer(input);
   const staying = new Set<string>();
   for (const pod of pods) {
-    const place = input.before.get(pod.key);
+    const place = input.before.nodes.get(pod.key);
     if (place === undefined || !mayStay(pod, place, input.nodes)) continue;
     staying.add(pod.key);
     placer.put(pod, place);
   }
-  for (const key of input.before.keys()) if (!staying.has(key)) input.allocator.release(key);
-
   const coming = pods.filter((pod) => !staying.has(pod.key));
   const pinned = coming.filter((pod) => pod.spec.nodeName !== undefined);
   for (const pod of [...pinned, ...coming.filter((p) => p.spec.nodeName === undefined)]) {

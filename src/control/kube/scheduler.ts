@@ -11,6 +11,14 @@ export interface SchedulerNode {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly Taint[];
+  readonly instanceType: string;
+  readonly maxEnis: number;
+  /** kubelet's --max-pods. */
+  readonly maxPods: number;
+  /** hostNetwork pods that every node runs and a lab does not show: aws-node and kube-proxy in Standard mode. */
+  readonly systemPods: number;
+  /** Branch ENIs that its pods can have. */
+  readonly branchEnis: number;
 }
 
 /** Whether a toleration covers a taint (k8s.io/api core/v1 ToleratesTaint): an empty key needs Exists. */

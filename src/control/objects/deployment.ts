@@ -3,7 +3,7 @@ import { notEmpty, stringMap, words } from "./fields.ts";
 import { objectMeta, templateMeta } from "./meta.ts";
 import { podSpecSchema } from "./pod.ts";
 
-const labelSelectorSchema = z.strictObject({
+export const labelSelectorSchema = z.strictObject({
   matchLabels: stringMap.default({}),
   matchExpressions: z
     .array(

@@ -40,10 +40,6 @@ export const mtu = z.int({ error: mtuError }).min(MTU_MIN, { error: mtuError }).
 export const words = z.array(z.string());
 export const stringMap = z.record(z.string(), z.string());
 
-/** A whole number in quotes, as an environment variable has it. */
-export const digits = text('a whole number in quotes such as "1"', (s) => /^-?\d+$/.test(s));
-export const flag = z.enum(["true", "false"], { error: 'expected "true" or "false", in quotes' });
-
 /** A comma-separated list of CIDR blocks, as an environment variable has it. */
 export const cidrList = text("CIDR blocks with commas between, such as 10.12.0.0/16,10.13.0.0/16", (s) =>
   splitList(s).every((part) => parseCidr(part) !== null),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { dnsLabel, ipv4, notEmpty, stringMap } from "./fields.ts";
 import { clusterSchema } from "./labCluster.ts";
+import { ec2Schema } from "./labEc2.ts";
 import { hostSchema, nodeSchema } from "./labMachines.ts";
 import { networkSchema, vpcSchema } from "./labVpc.ts";
 
@@ -30,6 +31,7 @@ export const labSchema = z.strictObject({
     networks: z.array(networkSchema).default([]),
     hosts: z.array(hostSchema).default([]),
     cluster: clusterSchema.prefault({}),
+    ec2: ec2Schema.prefault({}),
     nodes: z.array(nodeSchema).default([]),
     offload: z.boolean().default(true).describe("TSO, USO and checksum offload on the TUN devices"),
     metrics: metricsSchema.prefault({}),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { dnsLabel, ipv4, mtu, notEmpty, stringMap, words } from "./fields.ts";
+import { dnsLabel, dnsSubdomain, ipv4, mtu, notEmpty, stringMap, words } from "./fields.ts";
 
 const taintSchema = z.strictObject({
   key: notEmpty,
@@ -37,6 +37,13 @@ export const nodeSchema = z.strictObject({
   instanceType: notEmpty,
   subnet: dnsLabel,
   labels: stringMap.default({}),
+  annotations: stringMap.default({}),
   taints: z.array(taintSchema).default([]),
   publicIp: ipv4.optional(),
+  maxPods: z
+    .int()
+    .min(1)
+    .optional()
+    .describe("kubelet's --max-pods; without it as many as EKS computes for the instance type"),
+  nodeClass: dnsSubdomain.optional().describe("Name of the node's NodeClass; EKS Auto Mode alone"),
 });

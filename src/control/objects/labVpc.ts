@@ -11,6 +11,17 @@ const subnetSchema = z.strictObject({
   cidrBlock: cidr,
   mapPublicIpOnLaunch: z.boolean().default(false),
   routeTable: dnsLabel.optional().describe("Name of a route table; the main one without it"),
+  reservations: z
+    .array(
+      z.strictObject({
+        cidrBlock: cidr,
+        type: z
+          .enum(["prefix", "explicit"])
+          .describe("prefix: for /28 prefixes alone; explicit: for addresses that somebody names"),
+      }),
+    )
+    .default([])
+    .describe("Subnet CIDR reservations"),
 });
 
 const routeTableSchema = z.strictObject({

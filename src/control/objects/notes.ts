@@ -1,8 +1,9 @@
-import { cniVariableNote } from "./cniEnv.ts";
+import { cniNotes } from "./cniNotes.ts";
 import type { Finding, ObjectPath } from "./finding.ts";
 import type { LabObject } from "./kinds.ts";
 import type { Lab } from "./lab.ts";
 import { isDownwardField, type PodSpec } from "./pod.ts";
+import type { SecurityGroupPolicy } from "./securityGroupPolicy.ts";
 import type { Service } from "./service.ts";
 
 function labNotes(lab: Lab): Finding[] {
@@ -12,11 +13,8 @@ function labNotes(lab: Lab): Finding[] {
     notes.push({ path: ["spec", "vpc", "securityGroups"], message: "security groups are not enforced yet" });
   if (vpc.networkAcls.length > 0)
     notes.push({ path: ["spec", "vpc", "networkAcls"], message: "network ACLs are not enforced yet" });
-  for (const [name, value] of Object.entries(cluster.cni.env)) {
-    if (value === undefined) continue;
-    const note = cniVariableNote(name, value);
-    if (note !== null) notes.push({ path: ["spec", "cluster", "cni", "env", name], message: `${name} is ${note}` });
-  }
+  for (const { name, message } of cniNotes(cluster.cni.env, cluster.mode))
+    notes.push({ path: ["spec", "cluster", "cni", "env", name], message });
   return notes;
 }
 
@@ -63,6 +61,16 @@ function podNotes(kind: string, at: ObjectPath, spec: PodSpec): Finding[] {
   return notes;
 }
 
+function policyNotes({ spec }: SecurityGroupPolicy): Finding[] {
+  if (spec.podSelector !== undefined || spec.serviceAccountSelector !== undefined) return [];
+  return [
+    {
+      path: ["spec"],
+      message: "ignored: a SecurityGroupPolicy without podSelector and serviceAccountSelector matches no pod",
+    },
+  ];
+}
+
 /** What an object asks for that podplane reads and does not act on. */
 export function objectNotes(object: LabObject): Finding[] {
   switch (object.kind) {
@@ -74,6 +82,8 @@ export function objectNotes(object: LabObject): Finding[] {
       return podNotes("Pod", [], object.spec);
     case "Deployment":
       return podNotes("Deployment", ["spec", "template"], object.spec.template.spec);
+    case "SecurityGroupPolicy":
+      return policyNotes(object);
     case "EndpointSlice":
       return object.addressType === "IPv4"
         ? []

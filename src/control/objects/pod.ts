@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { dnsLabel, notEmpty, port, stringMap, words } from "./fields.ts";
 import { objectMeta, protocolName } from "./meta.ts";
+import { DEFAULT_SERVICE_ACCOUNT } from "./serviceAccount.ts";
 
 /** Pins a pod to one of its node's ENIs by the interface's name: eth0, eth1, ... */
 export const ENI_ANNOTATION = "podplane.dev/eni";
@@ -56,6 +57,7 @@ export const podSpecSchema = z.strictObject({
   nodeSelector: stringMap.default({}),
   tolerations: z.array(tolerationSchema).default([]),
   hostNetwork: z.boolean().default(false),
+  serviceAccountName: notEmpty.default(DEFAULT_SERVICE_ACCOUNT),
   containers: z.array(containerSchema).min(1),
 });
 

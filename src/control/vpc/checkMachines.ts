@@ -7,7 +7,7 @@ import { blockText, type Checker } from "./checker.ts";
 import { type Cidr, cidrText, containsAddress, toCidr } from "./cidr.ts";
 import { instanceType, instanceTypeNames } from "./instanceTypes.ts";
 import { labNetworks } from "./routes.ts";
-import { SubnetAddresses } from "./subnet.ts";
+import { addressRefusal } from "./subnet.ts";
 
 function checkSubnetName(check: Checker, path: ObjectPath, name: string, lab: Lab): boolean {
   const names = lab.spec.vpc.subnets.map((s) => s.name);
@@ -51,7 +51,7 @@ function checkVpcHost(check: Checker, path: ObjectPath, host: LabHost, lab: Lab,
   const block = toCidr(subnet.cidrBlock);
   const at = [...path, "address"];
   const where = `${subnet.name} ${blockText(subnet.cidrBlock, block)}`;
-  const refusal = new SubnetAddresses(block).refusal(address);
+  const refusal = addressRefusal(block, address);
   if (refusal === "outside")
     check.problem(at, `expected an address of subnet ${where}, got ${host.address}; change it, or the host's subnet`);
   if (refusal === "reserved")

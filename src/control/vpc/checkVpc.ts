@@ -2,35 +2,23 @@ import { suggestion } from "../near.ts";
 import type { ObjectPath } from "../objects/finding.ts";
 import type { Lab } from "../objects/lab.ts";
 import { blockText, type Checker } from "./checker.ts";
+import { checkReservations } from "./checkReservations.ts";
 import { type Cidr, cidrText, containsCidr, overlaps } from "./cidr.ts";
+import { associationProblem, primaryProblem, sizeProblem } from "./cidrAssociation.ts";
 import { IMPLICIT_MAIN } from "./model.ts";
 import { BLACKHOLE, INTERNET_GATEWAY, LOCAL, labNetworks, resolveTarget } from "./routes.ts";
 
-/** Sizes of VPC blocks and subnets that EC2 takes (VPC user guide, "Subnet CIDR blocks"). */
-const LARGEST_LENGTH = 16;
-const SMALLEST_LENGTH = 28;
 /** Sizes of the service CIDR that EKS takes. */
 const SERVICE_LARGEST = 12;
 const SERVICE_SMALLEST = 24;
 
 const VPC: ObjectPath = ["spec", "vpc"];
 
-function checkSize(check: Checker, path: ObjectPath, block: Cidr): void {
-  if (block.length < LARGEST_LENGTH || block.length > SMALLEST_LENGTH)
-    check.problem(
-      path,
-      `expected a block from /${LARGEST_LENGTH} to /${SMALLEST_LENGTH}, got ${cidrText(block)}; EC2 takes no other size`,
-    );
-}
-
 function checkBlocks(check: Checker, lab: Lab): Cidr[] {
   const blocks = lab.spec.vpc.cidrBlocks.map((text, i) => check.cidr([...VPC, "cidrBlocks", i], text));
   blocks.forEach((block, i) => {
-    const path = [...VPC, "cidrBlocks", i];
-    checkSize(check, path, block);
-    const other = blocks.slice(0, i).find((b) => overlaps(b, block));
-    if (other !== undefined)
-      check.problem(path, `expected a block apart from ${cidrText(other)}, got ${cidrText(block)}; choose another one`);
+    const problem = i === 0 ? primaryProblem(block) : associationProblem(blocks[0], blocks.slice(0, i), block);
+    if (problem !== null) check.problem([...VPC, "cidrBlocks", i], problem);
   });
   return blocks;
 }
@@ -47,7 +35,8 @@ function checkSubnets(check: Checker, lab: Lab, vpcBlocks: readonly Cidr[]): voi
     check.unique([...path, "name"], "subnet name", subnet.name, names);
     const text = blockText(subnet.cidrBlock, block);
     const at = [...path, "cidrBlock"];
-    checkSize(check, at, block);
+    const size = sizeProblem(block);
+    if (size !== null) check.problem(at, size);
     if (!vpcBlocks.some((b) => containsCidr(b, block)))
       check.problem(
         at,
@@ -71,6 +60,7 @@ function checkSubnets(check: Checker, lab: Lab, vpcBlocks: readonly Cidr[]): voi
         [...path, "routeTable"],
         `expected a route table of the VPC, got "${subnet.routeTable}"; ${suggestion(subnet.routeTable, tables)}`,
       );
+    checkReservations(check, path, subnet, block);
   });
 }
 

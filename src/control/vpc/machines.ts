@@ -4,9 +4,7 @@ import type { Lab } from "../objects/lab.ts";
 import type { VpcModel } from "./model.ts";
 import { SubnetAddresses } from "./subnet.ts";
 
-/** The subnets' addresses with the machines in their places. */
 export interface MachineAddresses {
-  readonly subnets: Map<string, SubnetAddresses>;
   /** Primary addresses of the nodes by name, int32. */
   readonly primaries: Map<string, number>;
   readonly problems: Finding[];
@@ -17,7 +15,12 @@ export interface MachineAddresses {
  * prefix, so that their addresses do not depend on pods.
  */
 export function placeMachines(lab: Lab, model: VpcModel): MachineAddresses {
-  const subnets = new Map([...model.subnets].map(([name, subnet]) => [name, new SubnetAddresses(subnet.cidr)]));
+  const subnets = new Map(
+    [...model.subnets].map(([name, subnet]) => [
+      name,
+      new SubnetAddresses(subnet.cidr, { reservations: subnet.reservations }),
+    ]),
+  );
   const primaries = new Map<string, number>();
   const problems: Finding[] = [];
   for (const host of lab.spec.hosts) {
@@ -33,5 +36,5 @@ export function placeMachines(lab: Lab, model: VpcModel): MachineAddresses {
         message: `expected a subnet with a free address, got ${node.subnet}, which is full; choose a larger one`,
       });
   });
-  return { subnets, primaries, problems };
+  return { primaries, problems };
 }

@@ -1,5 +1,6 @@
 import type { Lab } from "../objects/lab.ts";
 import { type Cidr, toCidr } from "./cidr.ts";
+import type { SubnetReservation } from "./ec2/types.ts";
 import { labNetworks, type Network, type RouteTarget, resolveTarget } from "./routes.ts";
 
 /** Name of the route table that a VPC has where the lab writes none with `main: true`. */
@@ -12,6 +13,7 @@ interface Subnet {
   /** Name of the route table it uses, its own or the main one. */
   readonly routeTable: string;
   readonly mapPublicIpOnLaunch: boolean;
+  readonly reservations: readonly SubnetReservation[];
 }
 
 interface Route {
@@ -64,6 +66,7 @@ export function vpcModel(lab: Lab): VpcModel {
       availabilityZone: s.availabilityZone,
       routeTable: s.routeTable ?? main,
       mapPublicIpOnLaunch: s.mapPublicIpOnLaunch,
+      reservations: s.reservations.map(({ cidrBlock, type }) => ({ cidr: toCidr(cidrBlock), type })),
     });
   return { cidrs, subnets, routeTables, networks };
 }

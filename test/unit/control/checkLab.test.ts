@@ -114,7 +114,7 @@ describe("a lab with a fault", () => {
     [
       "an unknown instance type",
       node({ instanceType: "m5.lage" }),
-      'spec.nodes[0].instanceType: expected an EC2 instance type, got "m5.lage"; did you mean m5.large or c5.large or m4.large?',
+      'spec.nodes[0].instanceType: expected an EC2 instance type, got "m5.lage"; did you mean m5.large or c5.large or m1.large?',
     ],
     [
       "an unknown subnet",

@@ -51,6 +51,7 @@ describe("apply", () => {
     c.apply(read(podDocument("x", { nodeName: "node-2", hostNetwork: true })));
     expect(pods(c)).toEqual(["x node-2 10.0.2.4"]);
     c.apply(read(podDocument("x", { nodeName: "node-2" }, { annotations: { "podplane.dev/eni": "eth1" } })));
+    c.advance(c.now + 60_000);
     expect(podViews(c.state())[0]).toMatchObject({ eni: "node-2/eth1", hostNetwork: false });
   });
 
@@ -77,7 +78,8 @@ describe("apply", () => {
     expect(problemsOf(() => c.apply(read(labDocument({ nodes: [] }))))[0]).toMatch(
       /^spec: expected a change of route tables/,
     );
-    expect(problemsOf(() => c.apply(read(labDocument(PREFIXES))))).toHaveLength(1);
+    expect(problemsOf(() => c.apply(read(labDocument(cni({ AWS_VPC_ENI_MTU: "1500" })))))).toHaveLength(1);
+    expect(problemsOf(() => c.apply(read(labDocument({ cluster: { mode: "auto" } }))))).toHaveLength(1);
   });
 
   it("refuses names twice", () => {

@@ -21,9 +21,9 @@ const { names } = c.snapshot();
 
 describe("resolve", () => {
   it.each([
-    ["pod/api-1", "pod/default/api-1 10.0.1.32 null"],
-    ["pod/default/api-1:8080", "pod/default/api-1 10.0.1.32 8080"],
-    ["pods/shop/web", "pod/shop/web 10.0.1.16 null"],
+    ["pod/api-1", "pod/default/api-1 10.0.1.16 null"],
+    ["pod/default/api-1:8080", "pod/default/api-1 10.0.1.16 8080"],
+    ["pods/shop/web", "pod/shop/web 10.0.1.32 null"],
     ["pod/agent", "pod/default/agent 10.0.2.4 null"],
     ["svc/api:80", "svc/default/api:80 172.20.1.1 80"],
     ["service/api", "svc/default/api:80 172.20.1.1 80"],
@@ -32,7 +32,7 @@ describe("resolve", () => {
     ["host/rds:5432", "host/rds 10.0.1.200 5432"],
     ["node/node-2:30080", "node/node-2 10.0.2.4 30080"],
     ["10.0.1.200", "host/rds 10.0.1.200 null"],
-    ["10.0.1.32:80", "pod/default/api-1 10.0.1.32 80"],
+    ["10.0.1.16:80", "pod/default/api-1 10.0.1.16 80"],
     ["8.8.8.8:53", "8.8.8.8 8.8.8.8 53"],
   ])("%s", (text, expected) => {
     const { name, address, port } = names.resolve(text);
@@ -71,7 +71,7 @@ describe("resolve", () => {
 
 describe("names of addresses", () => {
   it.each([
-    ["10.0.1.32", "pod/default/api-1"],
+    ["10.0.1.16", "pod/default/api-1"],
     ["10.0.1.4", "node/node-1"],
     ["10.0.1.5", "node-1/eth1"],
     ["10.0.1.200", "host/rds"],

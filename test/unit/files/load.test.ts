@@ -141,7 +141,7 @@ metadata: { name: Web }
 spec: { containers: [] }
 `;
     expect(problems(text)).toEqual([
-      'lab.yaml:11:7: spec.nodes[0].instanceType: expected an EC2 instance type, got "m5.huge"; there are 1044, none like it',
+      'lab.yaml:11:7: spec.nodes[0].instanceType: expected an EC2 instance type, got "m5.huge"; there are 1391, none like it',
       "lab.yaml:16:13: metadata.name: expected a DNS-1123 subdomain (lower case letters, digits, '-' and '.', such as web-1), got \"Web\"",
       "lab.yaml:17:9: spec.containers: expected at least 1 item, got []",
     ]);
@@ -175,10 +175,10 @@ spec:
 status: { phase: Running }
 `;
     expect(
-      notes([policy, policy, "apiVersion: eks.amazonaws.com/v1\nkind: NodeClass\n", pod("a"), pod("b")].join("---\n")),
+      notes([policy, policy, "apiVersion: eks.amazonaws.com/v1\nkind: NodePool\n", pod("a"), pod("b")].join("---\n")),
     ).toEqual([
       "lab.yaml:2:1: kind: ignored: podplane does not act on NetworkPolicy yet",
-      "lab.yaml:10:1: kind: ignored: podplane does not act on NodeClass yet",
+      "lab.yaml:10:1: kind: ignored: podplane does not act on NodePool yet",
       "lab.yaml:18:32: spec.containers[0].resources: ignored: podplane does not act on Pod spec.containers[].resources",
       "lab.yaml:16:3: spec.priorityClassName: ignored: podplane does not act on Pod spec.priorityClassName",
     ]);
@@ -186,14 +186,14 @@ status: { phase: Running }
 
   it("names what the Lab asks for and does not get yet", () => {
     const text =
-      `${LAB}  cluster: { cni: { env: { WARM_ENI_TARGET: "1", AWS_VPC_CNI_NODE_PORT_SUPPORT: "true", FOO: bar } } }\n`.replace(
+      `${LAB}  cluster: { cni: { env: { WARM_ENI_TARGET: "1", AWS_VPC_CNI_NODE_PORT_SUPPORT: "false", FOO: bar } } }\n`.replace(
         "  vpc:\n",
         "  vpc:\n    networkAcls: [{ name: a }]\n",
       );
     expect(notes(text)).toEqual([
       "lab.yaml:6:5: spec.vpc.networkAcls: network ACLs are not enforced yet",
-      "lab.yaml:14:28: spec.cluster.cni.env.WARM_ENI_TARGET: WARM_ENI_TARGET is accepted: podplane does not act on it yet",
-      "lab.yaml:14:89: spec.cluster.cni.env.FOO: FOO is ignored: podplane does not know this variable",
+      "lab.yaml:14:50: spec.cluster.cni.env.AWS_VPC_CNI_NODE_PORT_SUPPORT: AWS_VPC_CNI_NODE_PORT_SUPPORT is accepted: podplane does not act on it",
+      "lab.yaml:14:90: spec.cluster.cni.env.FOO: FOO is ignored: podplane does not know this variable",
     ]);
   });
 
