@@ -102,8 +102,10 @@ export class Kubelets {
 
   /** The node's daemon answers again: what was put off is asked now, DELs first. */
   agentReady(node: string): void {
-    for (const pod of this.#deletions.get(node) ?? []) this.#agentOf(node)?.del(pod);
+    const deletions = this.#deletions.get(node);
+    if (deletions === undefined) return;
     this.#deletions.delete(node);
+    for (const pod of deletions) this.#agentOf(node)?.del(pod);
   }
 
   /** The node is gone, and its pods with it. */
@@ -148,6 +150,8 @@ export class Kubelets {
     try {
       const agent = this.#agentOf(entry.node);
       if (agent === null) throw new AddError(AGENT_DOWN);
+      // A DEL that was put off comes first: it may be for a pod of the same name.
+      this.agentReady(entry.node);
       entry.address = agent.add(entry.request);
       this.#waiting--;
       this.#onStarted(entry.request.key, entry.node, this.#timeline.now - entry.since);

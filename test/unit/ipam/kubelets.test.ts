@@ -103,6 +103,22 @@ describe("kubelets", () => {
     expect(node.kubelets.address("pod/default/b")).not.toBeNull();
   });
 
+  it("repeat a DEL before the ADD of a new pod of the same name", () => {
+    const node = new FakeNode(1);
+    node.kubelets.add(pod("a"), "node-1");
+    node.up = false;
+    node.kubelets.remove("pod/default/a");
+    node.kubelets.add(pod("a"), "node-1");
+    node.up = true;
+    // Nobody has said yet that the daemon is up: kubelet's own retry finds it so.
+    node.timeline.advance(20_000);
+    expect(node.calls.map((c) => c.split(" ").slice(1).join(" "))).toEqual([
+      "add pod/default/a",
+      "del pod/default/a",
+      "add pod/default/a",
+    ]);
+  });
+
   it("forget the pods of a node that is gone", () => {
     const node = new FakeNode(1);
     node.kubelets.add(pod("a"), "node-1");
