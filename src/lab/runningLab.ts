@@ -261,7 +261,10 @@ export class RunningLab {
     const next = this.#lab.cluster.next();
     if (next === null || this.#stopping) return;
     const delay = Math.max(0, this.#began + next - performance.now());
-    this.#timer = setTimeout(() => this.#timePassed().catch(this.#options.onFatal), Math.min(Math.ceil(delay), LONGEST_DELAY_MS));
+    this.#timer = setTimeout(
+      () => this.#timePassed().catch(this.#options.onFatal),
+      Math.min(Math.ceil(delay), LONGEST_DELAY_MS),
+    );
   }
 
   /** Lets time pass, and makes the world match what it brought. */

@@ -232,13 +232,18 @@ export class Ipam {
     }
   }
 
-  /** What must always hold, over all nodes and EC2; each violation as a sentence. */
-  violations(): string[] {
+  /**
+   * What must always hold, over all nodes and EC2; each violation as a sentence.
+   *
+   * @param duplicates false: not that two pods have one address, which the real daemons bring about too, after a restart
+   *   without their checkpoint.
+   */
+  violations({ duplicates = true } = {}): string[] {
     const found = [...this.ec2.violations()];
     const owners = new Map<number, string>();
     for (const { pod, node, address } of this.#kubelets.addresses()) {
       const other = owners.get(address.address);
-      if (other !== undefined) found.push(`${pod} and ${other} have the same address`);
+      if (duplicates && other !== undefined) found.push(`${pod} and ${other} have the same address`);
       owners.set(address.address, pod);
       if (!this.#nodes.has(node)) found.push(`${pod} is on ${node}, which is gone`);
     }

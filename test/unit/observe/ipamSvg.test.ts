@@ -1,6 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { simulationSvg } from "../../../src/observe/ipamSvg.ts";
-import { escapeXml, groupDigits, mergeSpans, niceTicks, timeTicks } from "../../../src/observe/svg.ts";
+import {
+  areaPath,
+  escapeXml,
+  groupDigits,
+  linePath,
+  mergeSpans,
+  niceTicks,
+  timeTicks,
+} from "../../../src/observe/svg.ts";
 import { labScenario, run } from "../ipam/simulate/scenarios.ts";
 
 /** Elements of an XML text by their names; fails where it is not well-formed. Enough for what podplane writes. */
@@ -56,6 +64,8 @@ describe("the picture of a simulation", () => {
     const third = labels.length / 3;
     expect(labels.slice(0, third)).toEqual(labels.slice(third, 2 * third));
     expect(labels.slice(0, third)).toEqual(labels.slice(2 * third));
+    // The axes are of all of them, not of the first: its 23 addresses would do with 30.
+    expect(labels.slice(0, 5)).toEqual(["0", "10", "20", "30", "40"]);
   });
 
   it("keeps within its frame, and no number is none", () => {
@@ -130,6 +140,11 @@ describe("the parts of a picture", () => {
         0,
       ),
     ).toEqual([[0, 9]]);
+  });
+
+  it("paths go there along one line and back along the other, level stretches without their middle", () => {
+    expect(linePath([0, 1, 2, 3], [5, 5, 5, 6])).toBe("M0,5L2,5L3,6");
+    expect(areaPath([0, 1, 2], [9, 9, 9], [5, 6, 4.333])).toBe("M0,5L1,6L2,4.33L2,9L0,9Z");
   });
 
   it("groupDigits and escapeXml", () => {

@@ -52,11 +52,10 @@ export function rolloutStep(counts: RolloutCounts, steps: RollingSteps): Rollout
   const limit = old === 0 ? replicas : replicas + steps.surge;
   const create = Math.max(0, Math.min(limit - total, replicas - current));
   const deleteCurrent = Math.max(0, current - replicas);
-  const minAvailable = replicas - steps.unavailable;
-  const currentUnavailable = current - deleteCurrent + create - Math.min(currentAvailable, current - deleteCurrent);
-  const spare = total - deleteCurrent + create - minAvailable - currentUnavailable;
+  const kept = Math.min(currentAvailable, current - deleteCurrent);
+  // Kubernetes: all pods, less those that must be available, less those of the current template that are not.
+  const spare = old + kept - (replicas - steps.unavailable);
   const deleteOldUnavailable = Math.max(0, Math.min(spare, old - oldAvailable));
-  const available = Math.min(currentAvailable, current - deleteCurrent) + oldAvailable;
-  const deleteOldAvailable = spare <= 0 ? 0 : Math.max(0, Math.min(available - minAvailable, oldAvailable));
+  const deleteOldAvailable = Math.max(0, Math.min(spare - (old - oldAvailable), oldAvailable));
   return { create, deleteCurrent, deleteOldUnavailable, deleteOldAvailable };
 }

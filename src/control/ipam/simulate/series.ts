@@ -1,4 +1,4 @@
-import type { Ec2Action } from "../../vpc/ec2/types.ts";
+import { EC2_ACTIONS, type Ec2Action } from "../../vpc/ec2/types.ts";
 import { type Percentiles, percentiles } from "./percentiles.ts";
 import type { Series } from "./result.ts";
 
@@ -21,7 +21,7 @@ export interface Sample {
 
 /** Takes samples into series, and the pods' start delays between them into percentiles. */
 export class SeriesRecorder {
-  readonly #callsByAction: Partial<Record<Ec2Action, number[]>> = {};
+  readonly #callsByAction = new Map<Ec2Action, number[]>(EC2_ACTIONS.map((action) => [action, []]));
   readonly series: Series;
   readonly #delays: number[] = [];
   #window = 0;
@@ -41,7 +41,7 @@ export class SeriesRecorder {
       waitingMost: [],
       unscheduled: [],
       calls: [],
-      callsByAction: this.#callsByAction,
+      callsByAction: Object.fromEntries(this.#callsByAction),
       throttled: [],
       failedAdds: [],
       startDelay: [],
@@ -63,16 +63,11 @@ export class SeriesRecorder {
     for (const field of PLAIN) series[field].push(sample[field]);
     series.waitingMost.push(Math.max(this.#waitingMost, sample.waiting));
     this.#waitingMost = sample.waiting;
-    const before = series.time.length - 1;
     let calls = 0;
-    for (const [action, count] of sample.calls) {
-      calls += count;
-      let list = this.#callsByAction[action];
-      if (list === undefined) {
-        list = new Array<number>(before).fill(0);
-        this.#callsByAction[action] = list;
-      }
+    for (const [action, list] of this.#callsByAction) {
+      const count = sample.calls.get(action) ?? 0;
       list.push(count);
+      calls += count;
     }
     series.calls.push(calls);
     series.startDelay.push(percentiles(this.#delays.slice(this.#window)));

@@ -104,7 +104,7 @@ class Simulation {
     if (this.#violations.length >= VIOLATIONS_MAX) return;
     const { now } = this.#cluster.ipam.timeline;
     const known = new Set(this.#violations.map((v) => v.text));
-    for (const text of this.#cluster.ipam.violations()) {
+    for (const text of this.#cluster.ipam.violations({ duplicates: false })) {
       if (known.has(text) || this.#violations.length >= VIOLATIONS_MAX) continue;
       known.add(text);
       this.#violations.push({ time: now, text });

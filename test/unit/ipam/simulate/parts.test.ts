@@ -97,6 +97,7 @@ describe("the fingerprint of a history", () => {
       digest([2, "b"], [1, "a"]),
       digest([1, "a"], [3, "b"]),
       digest([1, "ab"], [2, ""]),
+      digest([1, "a\u0002\u0000b"]),
       digest([1, "a"]),
       digest([1 + 2 ** 32, "a"]),
       digest(),

@@ -64,6 +64,11 @@ describe("rolloutStep", () => {
     });
   });
 
+  it("keeps old pods that are not available while new ones are not either", () => {
+    const counts = { replicas: 10, current: 3, currentAvailable: 0, old: 8, oldAvailable: 7 };
+    expect(rolloutStep(counts, steps)).toMatchObject({ create: 2, deleteOldUnavailable: 0, deleteOldAvailable: 0 });
+  });
+
   it("never has more pods than replicas and surge, never fewer available than allowed, and comes to an end", () => {
     const share = fc.oneof(
       fc.integer({ min: 0, max: 8 }),

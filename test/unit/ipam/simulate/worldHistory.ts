@@ -45,7 +45,7 @@ const TYPES = ["m5.large", "t3.medium", "c5.xlarge"];
 const MAX_NODES = 6;
 const PODS_OF_NODE = 24;
 /** The whole world is checked so often, in events; what an event touched is checked after each. */
-const FULL_CHECK = 200;
+const FULL_CHECK = 20;
 const LONGEST_PAUSE = 9000;
 /** A daemon is down for so long at least: one that starts sooner finds none of the addresses it got last. */
 const METADATA_DELAY = 2000;
