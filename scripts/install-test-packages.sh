@@ -3,7 +3,7 @@
 # Without the right to install, it names the one line that does it.
 set -euo pipefail
 
-packages=(iproute2 util-linux procps curl iputils-ping traceroute tcpdump tshark iperf3 ncat socat conntrack iptables
+packages=(iproute2 util-linux procps curl bind9-dnsutils iputils-ping traceroute tcpdump tshark iperf3 ncat socat conntrack iptables
   nftables prometheus ethtool python3 gcc libc6-dev)
 
 missing=()

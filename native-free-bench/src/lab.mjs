@@ -63,16 +63,21 @@ function device(id, kind, nodeId, address) {
 
 /** @param {number} id @param {number} protocol */
 function service(id, protocol) {
-  const endpoints = [{ address: SERVER, port: TARGET_PORT }];
-  return /** @type {const} */ ({
-    t: "service",
+  return {
+    t: /** @type {const} */ ("service"),
     id,
-    address: CLUSTER_IP,
     protocol,
-    port: SERVICE_PORT,
-    nodePort: 0,
-    endpoints,
-  });
+    frontends: [{ kind: R.FRONTEND_CLUSTER_IP, address: CLUSTER_IP, port: SERVICE_PORT }],
+    endpoints: [{ address: SERVER, port: TARGET_PORT, weight: 1 }],
+    cluster: [0],
+    nodes: [],
+    hasEndpoints: true,
+    internalLocal: false,
+    externalLocal: false,
+    affinity: 0,
+    scheduler: R.SCHEDULER_RANDOM,
+    sourceRanges: [],
+  };
 }
 
 /** A plane with a client on one node, a server on another, and a ClusterIP in front of the server. */

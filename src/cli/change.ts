@@ -31,13 +31,15 @@ export function deleteCommand(program: Command): void {
     .description("remove objects from the running lab")
     .argument("[objects...]", "pod/web-1, deployment/api, svc/api, namespace/shop")
     .option("-f, --filename <file>", "remove the objects of this file")
+    .option("--no-wait", "do not wait until the pods that are named have ended")
     .option("-n, --name <name>", "which of several running labs")
     .addOption(outputOption())
-    .action(async (objects: string[], options: ChangeOptions) => {
+    .action(async (objects: string[], options: ChangeOptions & { wait: boolean }) => {
       if ((options.filename === undefined) === (objects.length === 0))
         throw new Error("name the objects to delete, or give a file with -f");
       const path = options.filename === undefined ? null : resolve(options.filename);
-      printChange(await ask(await findLab(options.name), "delete", { path, names: objects }), options.output);
+      const change = await ask(await findLab(options.name), "delete", { path, names: objects, wait: options.wait });
+      printChange(change, options.output);
     });
 }
 

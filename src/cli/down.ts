@@ -11,12 +11,16 @@ export function downCommand(program: Command): void {
     .description("take a running lab down, with nothing left behind")
     .option("-n, --name <name>", "which of several running labs")
     .action(async (options: { name?: string }) => {
-      const lab = await findLab(options.name);
-      const { pid } = await ask(lab, "status", null);
-      await ask(lab, "down", null);
-      await ended(pid, lab);
-      print(`lab ${lab} is down`);
+      await takeDown(await findLab(options.name));
     });
+}
+
+/** Takes a running lab or kernel twin down; it is gone when this resolves. */
+export async function takeDown(lab: string): Promise<void> {
+  const { pid } = await ask(lab, "status", null);
+  await ask(lab, "down", null);
+  await ended(pid, lab);
+  print(`lab ${lab} is down`);
 }
 
 /** Waits for the lab's PID 1 to be gone: with it everything of the lab is. Says that it takes time where it does. */

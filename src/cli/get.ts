@@ -5,12 +5,11 @@ import type { ViewName, Views } from "../lab/controlProtocol.ts";
 import { type SubnetMapView, subnetBlocks } from "../observe/subnetBlocks.ts";
 import { subnetMap } from "../observe/subnetMap.ts";
 import type { ConntrackRow } from "../observe/tables.ts";
-import { type Format, print, printJson, table, terminalWidth, useColour } from "./output.ts";
+import { print, printJson, table, terminalWidth, useColour } from "./output.ts";
 import { outputOption } from "./parse.ts";
+import { modeOption, type RulesOptions, showRules } from "./rules.ts";
 
-interface GetOptions {
-  name?: string;
-  output: Format;
+interface GetOptions extends RulesOptions {
   all?: boolean;
   map?: boolean;
 }
@@ -128,6 +127,9 @@ const VIEWS: { [V in ViewName]: Columns<Views[V][number]> } = {
   },
 };
 
+/** What is text and no table. */
+const RULES = "rules";
+const WHAT = [...Object.keys(VIEWS), RULES].join(", ");
 const SHOWN = 3;
 
 function shorten(list: readonly string[]): string {
@@ -156,15 +158,22 @@ function seenAs(c: ConntrackRow): string | null {
 export function getCommand(program: Command): void {
   program
     .command("get")
-    .description(`show what a running lab has: ${Object.keys(VIEWS).join(", ")}`)
-    .argument("<what>", Object.keys(VIEWS).join(", "))
+    .description(`show what a running lab has: ${WHAT}`)
+    .argument("<what>", WHAT)
     .argument("[object]", "only what has this name")
     .option("-n, --name <name>", "which of several running labs")
     .option("-a, --all", "reasons: those that never happened as well")
     .option("--map", "subnets: draw which addresses are used, and by whom; so does naming one subnet")
+    .addOption(modeOption("rules: as kube-proxy in this mode writes them; without it, in the lab's"))
+    .option("--node <node>", "rules: of this node alone")
+    .option("--lab <lab>", "rules: of a lab that does not run, from its files")
     .addOption(outputOption())
     .action(async (what: string, object: string | undefined, options: GetOptions) => {
-      if (!isView(what)) throw new Error(`there is no view "${what}": choose one of ${Object.keys(VIEWS).join(", ")}`);
+      if (what === RULES) {
+        await showRules({ ...options, ...(object === undefined ? {} : { node: object }) });
+        return;
+      }
+      if (!isView(what)) throw new Error(`there is no view "${what}": choose one of ${WHAT}`);
       if (options.map === true && what !== "subnets")
         throw new Error(`--map is of subnets: podplane get subnets --map`);
       const rows = await ask(await findLab(options.name), "get", { what, name: object ?? null });

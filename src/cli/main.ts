@@ -10,6 +10,7 @@ import { getCommand } from "./get.ts";
 import { ipamCommand } from "./ipam.ts";
 import { logsCommand } from "./logs.ts";
 import { printError } from "./output.ts";
+import { peerCommand } from "./peer.ts";
 import { schemaCommand } from "./schema.ts";
 import { upCommand } from "./up.ts";
 import { whyCommand } from "./why.ts";
@@ -38,6 +39,7 @@ for (const add of [
   ipamCommand,
   capacityCommand,
   schemaCommand,
+  peerCommand,
   demoCommand,
 ])
   add(program);

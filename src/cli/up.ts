@@ -1,16 +1,11 @@
-import { spawn } from "node:child_process";
-import { rmSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
-import { ask } from "../lab/controlClient.ts";
 import { problemText } from "../lab/files/labError.ts";
 import { loadLab } from "../lab/files/load.ts";
 import { runInner } from "../lab/inner.ts";
 import { isInner } from "../lab/innerChannel.ts";
-import { STATE_VARIABLE, socketPath, stateDirectory } from "../lab/stateDirectory.ts";
-import { superviseInner } from "../lab/supervisor.ts";
 import { Progress, print, printError } from "./output.ts";
 import { parsePort, parseQueues } from "./parse.ts";
+import { detach, supervise } from "./start.ts";
 
 interface UpOptions {
   detach?: boolean;
@@ -18,8 +13,6 @@ interface UpOptions {
   metricsPort?: number;
   queues: number;
 }
-
-const SCRIPT = fileURLToPath(new URL("./main.js", import.meta.url));
 
 export function upCommand(program: Command): void {
   program
@@ -31,7 +24,7 @@ export function upCommand(program: Command): void {
     .option("--queues <n>", "TUN queues of each device", parseQueues, 1)
     .option("--verify", "check the checksums of every packet that is written (slow; for tests)")
     .action(async (lab: string, options: UpOptions) => {
-      const loaded = loadLab(lab);
+      const loaded = loadLab(lab, { manual: true });
       if (isInner()) {
         const progress = new Progress();
         process.exitCode = await runInner(loaded, {
@@ -49,8 +42,8 @@ export function upCommand(program: Command): void {
       }
       for (const note of loaded.notes) printError(`note: ${problemText(note)}`);
       const name = loaded.cluster.lab.metadata.name;
-      process.env[STATE_VARIABLE] = stateDirectory();
-      process.exitCode = options.detach === true ? await detach(lab, options) : await supervise(name, lab, options);
+      const args = innerArguments(lab, options);
+      process.exitCode = options.detach === true ? await detach(args) : await supervise(name, args);
     });
 }
 
@@ -63,44 +56,4 @@ function innerArguments(lab: string, options: UpOptions): string[] {
     ...(options.metricsPort === undefined ? [] : ["--metrics-port", String(options.metricsPort)]),
     ...(options.verify === true ? ["--verify"] : []),
   ];
-}
-
-async function supervise(name: string, lab: string, options: UpOptions): Promise<number> {
-  const code = await superviseInner(innerArguments(lab, options), {
-    script: SCRIPT,
-    onReady: () => process.send?.("ready"),
-  });
-  // A lab that was killed could not remove its socket; one that answers is another lab's.
-  if (!(await isRunning(name))) rmSync(socketPath(name), { force: true });
-  return code;
-}
-
-async function isRunning(name: string): Promise<boolean> {
-  return await ask(name, "status", null).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** Starts `up` in a session of its own, shows what it says until it is ready, and leaves it alone then. */
-function detach(lab: string, options: UpOptions): Promise<number> {
-  const child = spawn(process.execPath, [SCRIPT, ...innerArguments(lab, options)], {
-    detached: true,
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
-  });
-  child.stdout?.pipe(process.stdout, { end: false });
-  child.stderr?.pipe(process.stderr, { end: false });
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("exit", (code) => resolve(code ?? 1));
-    child.on("message", () => {
-      child.stdout?.unpipe();
-      child.stderr?.unpipe();
-      child.stdout?.destroy();
-      child.stderr?.destroy();
-      child.disconnect();
-      child.unref();
-      resolve(0);
-    });
-  });
 }

@@ -2,9 +2,11 @@ import { formatAddress } from "../plane/wire/address.ts";
 import type { ClusterState } from "./clusterState.ts";
 import { hostEniName, hostName, nodeName } from "./entityNames.ts";
 import type { Ids } from "./ids.ts";
-import { Names } from "./names.ts";
+import { lazily } from "./lazily.ts";
+import { Names, type NameTables } from "./names.ts";
 import { PROTOCOLS } from "./protocols.ts";
 import type { MachineEntry, ServiceEntry } from "./resolve.ts";
+import { allRouted, type RoutedPorts, routedPortAt } from "./serviceRows.ts";
 
 interface Machines {
   readonly devices: Map<number, string>;
@@ -61,8 +63,56 @@ function namePods(state: ClusterState, ids: Ids, out: Machines): void {
   }
 }
 
-/** The names of a snapshot's indices; asks `ids` for what compile() has asked for. */
-export function buildNames(state: ClusterState, ids: Ids): Names {
+/** Services by the addresses that are theirs alone: ClusterIPs, addresses of load balancers, external ones. */
+function serviceAddresses(state: ClusterState): Map<number, string> {
+  const addresses = new Map<number, string>();
+  for (const { key, clusterIP, ports } of state.services) {
+    if (clusterIP === null) continue;
+    const proxy = ports.find((p) => p.proxy !== null)?.proxy;
+    for (const address of [...(proxy?.externalIPs ?? []), ...(proxy?.loadBalancerIPs ?? []), clusterIP])
+      addresses.set(address, key);
+  }
+  return addresses;
+}
+
+function directoryOf(state: ClusterState, services: RoutedPorts): Map<string, ServiceEntry> {
+  const ids = new Map<string, number>();
+  for (const { port, row } of allRouted(services)) ids.set(port.key, row.id);
+  const directory = new Map<string, ServiceEntry>();
+  for (const { key, clusterIP, ports } of state.services)
+    directory.set(key, {
+      address: clusterIP,
+      ports: (clusterIP === null ? [] : ports).map(({ key: portKey, port }) => ({
+        id: ids.get(portKey) ?? -1,
+        name: port.name ?? "",
+        port: port.port,
+        protocol: PROTOCOLS[port.protocol],
+      })),
+    });
+  return directory;
+}
+
+/** Names of service ports and their endpoints, each made when it is first asked for. */
+function servicesByIndex(services: RoutedPorts, addressName: (address: number) => string): NameTables["services"] {
+  const made = new Map<number, { name: string; endpoints: string[] }>();
+  return {
+    get: (id) => {
+      const known = made.get(id);
+      const routed = known === undefined ? routedPortAt(services, id) : null;
+      if (routed === null) return known;
+      const endpoints = routed.endpoints.map((e) => e.pod ?? addressName(e.address));
+      const entry = { name: `${routed.service.key}:${routed.port.port.port}`, endpoints };
+      made.set(id, entry);
+      return entry;
+    },
+  };
+}
+
+/**
+ * The names of a snapshot's indices; asks `ids` for what compile() has asked for. What concerns services is made when it is
+ * first asked for: there may be tens of thousands.
+ */
+export function buildNames(state: ClusterState, ids: Ids, services: RoutedPorts): Names {
   const out: Machines = {
     devices: new Map(),
     enis: new Map(),
@@ -74,37 +124,23 @@ export function buildNames(state: ClusterState, ids: Ids): Names {
   nameHosts(state, ids, out);
   namePods(state, ids, out);
 
-  const services = new Map<number, { name: string; endpoints: string[] }>();
-  const directory = new Map<string, ServiceEntry>();
-  for (const { key, clusterIP, ports } of state.services) {
-    if (clusterIP !== null) out.addresses.set(clusterIP, key);
-    const routed = clusterIP === null ? [] : ports;
-    for (const { key: portKey, port, endpoints } of routed)
-      services.set(ids.of("service", portKey), {
-        name: `${key}:${port.port}`,
-        endpoints: endpoints.map((e) => e.pod ?? out.addresses.get(e.address) ?? formatAddress(e.address)),
-      });
-    directory.set(key, {
-      address: clusterIP,
-      ports: routed.map(({ key: portKey, port }) => ({
-        id: ids.of("service", portKey),
-        name: port.name ?? "",
-        port: port.port,
-        protocol: PROTOCOLS[port.protocol],
-      })),
-    });
-  }
+  const directory = lazily(() => directoryOf(state, services));
+  const addresses = lazily(() => serviceAddresses(state));
   return new Names(
     {
       devices: out.devices,
       enis: out.enis,
-      addresses: out.addresses,
-      services,
+      addresses: { get: (address) => out.addresses.get(address) ?? addresses().get(address) },
+      services: servicesByIndex(services, (address) => out.addresses.get(address) ?? formatAddress(address)),
       nodes: state.nodes.map((n) => n.spec.name),
       subnets: [...state.model.subnets.keys()],
       routeTables: state.model.routeTables.map((t) => t.name),
       networks: state.model.networks.map((n) => n.name),
     },
-    { machines: out.machines, services: directory, byAddress: out.byAddress },
+    {
+      machines: out.machines,
+      services: { get: (key) => directory().get(key), keys: () => directory().keys() },
+      byAddress: out.byAddress,
+    },
   );
 }

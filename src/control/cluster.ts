@@ -1,16 +1,21 @@
 import { ClusterIpam } from "./clusterIpam.ts";
 import { type ClusterState, clusterState } from "./clusterState.ts";
 import { compile, type Snapshot } from "./compile.ts";
+import { withImplicitObjects } from "./dns/implicitObjects.ts";
 import { Ids } from "./ids.ts";
 import type { Ipam } from "./ipam/ipam.ts";
 import type { OnStarted } from "./ipam/kubelets.ts";
+import type { PodReport } from "./kube/controllers/livePod.ts";
 import { labState, withLab } from "./labState.ts";
 import { findObject } from "./objectNames.ts";
-import { type LabObject, objectKey } from "./objects/kinds.ts";
+import { type LabObject, type Objects, objectKey } from "./objects/kinds.ts";
 import { LAB_API_VERSION, type Lab } from "./objects/lab.ts";
 import { ObjectError, type ObjectProblem } from "./objects/objectError.ts";
 import { NameError } from "./resolve.ts";
-import { type State, withObjects } from "./state.ts";
+import { ServiceRows } from "./serviceRows.ts";
+import { ServiceStates } from "./serviceStates.ts";
+import { type Moment, type State, withObjects, withReports } from "./state.ts";
+import type { Appointment } from "./time/timeline.ts";
 import { type NamespaceSpec, namespaceSpecs, type Workload, workloads } from "./workloads.ts";
 
 /** What a change did, as keys of objects: `svc/default/api`. */
@@ -19,6 +24,21 @@ export interface Change {
   readonly changed: readonly string[];
   readonly unchanged: readonly string[];
   readonly removed: readonly string[];
+}
+
+export interface ClusterOptions {
+  /**
+   * Whether somebody runs the pods and reports what becomes of them ({@link Cluster.report}). Without, a pod is ready at once
+   * and gone as soon as it is deleted.
+   */
+  readonly manual?: boolean;
+}
+
+/** A pod that has been deleted. */
+export interface TerminatingPod {
+  readonly uid: number;
+  /** `pod/default/web-1` */
+  readonly key: string;
 }
 
 const same = (a: LabObject | undefined, b: LabObject): boolean => JSON.stringify(a) === JSON.stringify(b);
@@ -32,12 +52,20 @@ export class Cluster {
   #state: State;
   readonly #ipam: ClusterIpam;
   readonly #ids = new Ids();
-  readonly #notReady = new Set<string>();
+  readonly #services = new ServiceStates();
+  readonly #serviceRows = new ServiceRows();
+  readonly #manual: boolean;
+  /** What the lab's files say; objects that every cluster has lie under them. */
+  #given: Objects;
+  /** When the controllers have something to do by time alone. */
+  #due: Appointment | null = null;
   /** Both follow every change at once: indices depend on the changes alone, never on who looked in between. */
   #view: ClusterState;
   #snapshot: Snapshot;
   /** The addresses' version that view and snapshot show. */
   #shown: number;
+  /** The state that they show. */
+  #shownState: State;
 
   /**
    * The cluster has come to rest when this returns: daemons have filled their pools, and pods have their addresses where
@@ -46,17 +74,20 @@ export class Cluster {
    * @param objects one Lab, and whatever else a lab's files have.
    * @throws ObjectError with all problems, or Error where there is no Lab.
    */
-  constructor(objects: readonly LabObject[]) {
+  constructor(objects: readonly LabObject[], { manual = false }: ClusterOptions = {}) {
     const lab = objects.find((o) => o.kind === "Lab");
     if (lab === undefined) throw new Error(`a lab has one document of kind Lab (${LAB_API_VERSION}), got none; add it`);
     checkRepeats(objects);
-    this.#state = withObjects(labState(lab), byKey(objects));
+    this.#manual = manual;
+    this.#given = byKey(objects);
+    this.#state = withObjects(labState(lab), withImplicitObjects(lab, this.#given), { now: 0, manual });
     this.#ipam = new ClusterIpam(this.#state);
     this.#ipam.sync(this.#state);
     this.#ipam.settle();
-    this.#view = clusterState(this.#state, this.#ipam, this.#notReady);
-    this.#snapshot = compile(this.#view, this.#ids);
+    this.#view = clusterState(this.#state, this.#ipam, this.#services);
+    this.#snapshot = compile(this.#view, this.#ids, this.#serviceRows);
     this.#shown = this.#ipam.version;
+    this.#shownState = this.#state;
   }
 
   /** Milliseconds since the cluster had come to rest for the first time. */
@@ -70,14 +101,14 @@ export class Cluster {
   }
 
   /**
-   * Lets time pass: daemons attach ENIs and prefixes, pods that wait get addresses, addresses cool down.
+   * Lets time pass: daemons attach ENIs and prefixes, pods that wait get addresses, addresses cool down, rollouts go on.
    *
    * @param time milliseconds since the clock began; time never goes back.
    * @returns whether ENIs or pods changed.
    */
   advance(time: number): boolean {
     this.#ipam.advance(time);
-    if (this.#ipam.version === this.#shown) return false;
+    if (this.#ipam.version === this.#shown && this.#state === this.#shownState) return false;
     this.#show();
     return true;
   }
@@ -105,16 +136,21 @@ export class Cluster {
   apply(objects: readonly LabObject[]): Change {
     checkRepeats(objects);
     const lab = objects.find((o) => o.kind === "Lab");
-    const before = new Map<string, LabObject>([[objectKey(this.lab), this.lab], ...this.#state.objects]);
     const base = lab === undefined ? this.#state : withLab(this.#state, lab);
-    this.#become(withObjects(base, new Map([...this.#state.objects, ...byKey(objects)])));
+    const given = new Map(this.#given);
     const change = { created: [] as string[], changed: [] as string[], unchanged: [] as string[], removed: [] };
     for (const object of objects) {
       const key = objectKey(object);
-      if (!before.has(key)) change.created.push(key);
-      else if (same(before.get(key), object)) change.unchanged.push(key);
-      else change.changed.push(key);
+      const old = key === objectKey(this.lab) ? this.lab : this.#given.get(key);
+      if (old !== undefined && same(old, object)) {
+        // It stays the object that it was: whoever compares by identity sees no change.
+        change.unchanged.push(key);
+        continue;
+      }
+      (old === undefined ? change.created : change.changed).push(key);
+      if (object.kind !== "Lab") given.set(key, object);
     }
+    this.#give(base, given);
     return change;
   }
 
@@ -124,25 +160,36 @@ export class Cluster {
    * @throws NameError for a name that no object has, ObjectError where what stays cannot run without it.
    */
   remove(names: readonly string[]): Change {
-    const left = new Map(this.#state.objects);
+    const left = new Map(this.#given);
     const removed: string[] = [];
     for (const name of names) for (const key of this.#named(name)) if (left.delete(key)) removed.push(key);
-    this.#become(withObjects(this.#state, left));
+    this.#give(this.#state, left);
     return { created: [], changed: [], unchanged: [], removed };
   }
 
   /**
-   * Says whether a pod's processes serve; pods do until somebody says otherwise.
+   * Says whether a pod's processes serve.
    *
    * @param pod its key, `pod/default/web-1`
    * @returns whether that is news.
    */
   setReady(pod: string, ready: boolean): boolean {
-    if (!this.#state.placements.nodes.has(pod) || ready === !this.#notReady.has(pod)) return false;
-    if (ready) this.#notReady.delete(pod);
-    else this.#notReady.add(pod);
-    this.#show();
+    return this.report([{ pod, state: ready ? "ready" : "unready" }]);
+  }
+
+  /** Says what became of pods; controllers act on it at once. @returns whether that is news. */
+  report(reports: Iterable<PodReport>): boolean {
+    const state = withReports(this.#state, reports, this.#moment);
+    if (state === this.#state) return false;
+    this.#become(state);
     return true;
+  }
+
+  /** Pods that have been deleted, until {@link report} says that they have stopped. */
+  terminating(): TerminatingPod[] {
+    return this.#state.controllers.pods
+      .filter((p) => p.deletedAt !== null)
+      .map(({ uid, desired }) => ({ uid, key: desired.key }));
   }
 
   /** What the plane is to forward by now; the same object until something changes. */
@@ -157,7 +204,7 @@ export class Cluster {
 
   /** What the views (views.ts) read: as {@link state}, with the counts of this moment, such as addresses that cool down. */
   current(): ClusterState {
-    return clusterState(this.#state, this.#ipam, this.#notReady);
+    return clusterState(this.#state, this.#ipam, this.#services);
   }
 
   /** The network namespaces that there should be. */
@@ -170,23 +217,43 @@ export class Cluster {
     return workloads(this.state());
   }
 
+  get #moment(): Moment {
+    return { now: this.now, manual: this.#manual };
+  }
+
+  #give(base: State, given: Objects): void {
+    this.#become(withObjects(base, withImplicitObjects(base.lab, given), this.#moment));
+    this.#given = given;
+  }
+
   #become(state: State): void {
-    this.#state = state;
-    for (const pod of this.#notReady) if (!state.placements.nodes.has(pod)) this.#notReady.delete(pod);
-    this.#ipam.sync(state);
+    this.#enter(state);
     this.#show();
   }
 
+  #enter(state: State): void {
+    this.#state = state;
+    this.#ipam.sync(state);
+    if (this.#due !== null) this.#ipam.cancel(this.#due);
+    const { next } = state.controllers;
+    const go = () => this.#enter(withReports(this.#state, [], this.#moment));
+    this.#due = next === null ? null : this.#ipam.at(next, go);
+  }
+
   #show(): void {
-    this.#view = clusterState(this.#state, this.#ipam, this.#notReady);
-    this.#snapshot = compile(this.#view, this.#ids);
+    this.#view = clusterState(this.#state, this.#ipam, this.#services);
+    this.#snapshot = compile(this.#view, this.#ids, this.#serviceRows);
     this.#shown = this.#ipam.version;
+    this.#shownState = this.#state;
   }
 
   /** Keys of the objects that a name stands for. */
   #named(name: string): string[] {
-    const { objects, pods } = this.#state;
-    const own = pods.find((p) => p.owner.kind === "Deployment" && [p.key, `pod/${p.name}`].includes(name));
+    const objects = this.#given;
+    const { objects: all, pods } = this.#state;
+    const own = pods.find(
+      (p) => p.owner.kind !== "Pod" && all.has(objectKey(p.owner)) && [p.key, `pod/${p.name}`].includes(name),
+    );
     if (own !== undefined)
       throw new NameError(`${own.key} belongs to ${objectKey(own.owner)} and would come back; remove or scale that`);
     const namespaces = [...objects.values()].flatMap((o) => ("namespace" in o.metadata ? [o.metadata.namespace] : []));

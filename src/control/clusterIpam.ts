@@ -2,13 +2,13 @@ import { parseAddress } from "../plane/wire/address.ts";
 import { branchEniName, eniName, hostName } from "./entityNames.ts";
 import { Ipam } from "./ipam/ipam.ts";
 import type { OnStarted } from "./ipam/kubelets.ts";
-
 import type { AddressStats, PodAddress, PodRequest } from "./ipam/types.ts";
 import { type Placement, wantedDevice } from "./kube/placement.ts";
 import type { LabEni } from "./labEni.ts";
 import { ipamNode } from "./nodeAgents.ts";
 import { ec2Settings } from "./objects/labEc2.ts";
 import type { State } from "./state.ts";
+import type { Appointment } from "./time/timeline.ts";
 import { toCidr } from "./vpc/cidr.ts";
 import type { SubnetAddresses } from "./vpc/subnet.ts";
 
@@ -32,11 +32,14 @@ export interface PodPlace {
 
 /** What a pod asked its node's daemon for, so that a change of it is seen. */
 interface Bound {
+  /** Of the pod: one that comes again under the same name asks anew. */
+  readonly uid: number;
   readonly node: string;
   readonly request: PodRequest;
 }
 
 const sameRequest = (a: Bound, b: Bound): boolean =>
+  a.uid === b.uid &&
   a.node === b.node &&
   a.request.deviceNumber === b.request.deviceNumber &&
   a.request.securityGroups?.join() === b.request.securityGroups?.join();
@@ -109,6 +112,15 @@ export class ClusterIpam {
     return next === null ? null : next - this.#origin;
   }
 
+  /** Lets something happen at a time, milliseconds since the lab's clock began. */
+  at(time: number, run: () => void): Appointment {
+    return this.#ipam.timeline.at(this.#origin + time, run);
+  }
+
+  cancel(appointment: Appointment): void {
+    this.#ipam.timeline.cancel(appointment);
+  }
+
   /** Takes addresses from pods that went, and asks for those of pods that came, as their nodes' kubelets do. */
   sync(state: State): void {
     this.#configure(state);
@@ -120,6 +132,7 @@ export class ClusterIpam {
       if (pod === undefined || place.hostNetwork) continue;
       const securityGroups = state.branchGroups.get(pod.key) ?? null;
       wanted.set(pod.key, {
+        uid: state.controllers.get(pod.key)?.uid ?? 0,
         node: place.node,
         request: { key: pod.key, deviceNumber: wantedDevice(pod) ?? null, securityGroups },
       });

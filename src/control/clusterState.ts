@@ -2,15 +2,13 @@ import { parseAddress } from "../plane/wire/address.ts";
 import type { ClusterIpam, PodPlace } from "./clusterIpam.ts";
 import type { AddressStats } from "./ipam/types.ts";
 import type { DesiredPod } from "./kube/deployments.ts";
-import { type AddressedPod, type ResolvedEndpoint, resolveEndpoints } from "./kube/endpoints.ts";
-import { servicePortKey } from "./kube/nodePorts.ts";
+import type { AddressedPod } from "./kube/endpoints.ts";
 import type { SchedulerNode } from "./kube/scheduler.ts";
 import type { LabEni } from "./labEni.ts";
 import { type CniSettings, cniSettings } from "./objects/cniEnv.ts";
-import { objectKey } from "./objects/kinds.ts";
 import type { Lab, LabHost, LabNode } from "./objects/lab.ts";
-import type { Service, ServicePort } from "./objects/service.ts";
-import { type State, servicesOf, slicesIn } from "./state.ts";
+import type { ServiceState, ServiceStates } from "./serviceStates.ts";
+import type { State } from "./state.ts";
 import type { VpcModel } from "./vpc/model.ts";
 import type { SubnetAddresses } from "./vpc/subnet.ts";
 
@@ -36,7 +34,12 @@ export interface HostState {
 export interface PodState {
   readonly desired: DesiredPod;
   readonly place: PodPlace;
+  /** Whether it serves and does not terminate. */
   readonly ready: boolean;
+  /** Its Ready condition: its containers run and their probes succeed. */
+  readonly serving: boolean;
+  /** It has been deleted, and its processes have not ended yet. */
+  readonly terminating: boolean;
 }
 
 /** A pod that does not run yet. */
@@ -46,23 +49,7 @@ export interface WaitingPodState {
   readonly node: string | null;
   /** The scheduler's message, or what the CNI's last ADD said. */
   readonly reason: string;
-}
-
-interface ServicePortState {
-  /** `svc/default/api:80/TCP` */
-  readonly key: string;
-  readonly port: ServicePort;
-  /** 0: none. */
-  readonly nodePort: number;
-  readonly endpoints: readonly ResolvedEndpoint[];
-}
-
-interface ServiceState {
-  readonly key: string;
-  readonly object: Service;
-  /** int32; null: headless or ExternalName, no packet is translated for it. */
-  readonly clusterIP: number | null;
-  readonly ports: readonly ServicePortState[];
+  readonly terminating: boolean;
 }
 
 /** What a cluster is at one moment: compile() and the views read nothing else. */
@@ -79,33 +66,38 @@ export interface ClusterState {
   readonly subnets: ReadonlyMap<string, SubnetAddresses>;
 }
 
-function podStates(state: State, ipam: ClusterIpam, notReady: ReadonlySet<string>) {
+function podStates(state: State, ipam: ClusterIpam) {
   const pods: PodState[] = [];
   const waiting: WaitingPodState[] = [];
   const { nodes, pending } = state.placements;
-  for (const desired of state.pods) {
+  for (const { desired, readySince, deletedAt } of state.controllers.pods) {
     const { key } = desired;
     const placement = nodes.get(key);
     const place = placement === undefined ? null : ipam.place(key, placement);
-    if (place !== null) pods.push({ desired, place, ready: !notReady.has(key) });
+    const serving = readySince !== null;
+    const terminating = deletedAt !== null;
+    if (place !== null) pods.push({ desired, place, ready: serving && !terminating, serving, terminating });
     else {
       const reason = pending.get(key) ?? ipam.waitingFor(key);
-      waiting.push({ desired, node: placement?.node ?? null, reason });
+      waiting.push({ desired, node: placement?.node ?? null, reason, terminating });
     }
   }
   return { pods, waiting };
 }
 
-/** @param notReady keys of the pods whose processes do not serve. */
-export function clusterState(state: State, ipam: ClusterIpam, notReady: ReadonlySet<string>): ClusterState {
+/** @param services those of the last state; changed. */
+export function clusterState(state: State, ipam: ClusterIpam, services: ServiceStates): ClusterState {
   const { lab, model, primaries, publicAddresses } = state;
-  const { pods, waiting } = podStates(state, ipam, notReady);
-  const addressed: AddressedPod[] = pods.map(({ desired, place, ready }) => ({
-    desired,
-    ready,
-    address: place.address,
-  }));
-  const slices = slicesIn(state.objects);
+  const { pods, waiting } = podStates(state, ipam);
+  const addressed = pods.map(
+    (pod): AddressedPod => ({
+      desired: pod.desired,
+      address: pod.place.address,
+      node: pod.place.node,
+      ready: pod.serving,
+      terminating: pod.terminating,
+    }),
+  );
   return {
     lab,
     model,
@@ -125,20 +117,7 @@ export function clusterState(state: State, ipam: ClusterIpam, notReady: Readonly
     })),
     pods,
     waiting,
-    services: servicesOf(state.objects).map((object) => ({
-      key: objectKey(object),
-      object,
-      clusterIP: state.clusterIPs.get(objectKey(object)) ?? null,
-      ports: object.spec.ports.map((port) => {
-        const key = servicePortKey(object, port);
-        return {
-          key,
-          port,
-          nodePort: state.nodePorts.get(key) ?? 0,
-          endpoints: resolveEndpoints(object, port, addressed, slices),
-        };
-      }),
-    })),
+    services: services.update(state, addressed),
     subnets: ipam.subnets(),
   };
 }

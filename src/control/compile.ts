@@ -3,7 +3,9 @@ import {
   DEVICE_POD,
   type NodeRow,
   type Row,
+  SERVICE_MODE_CILIUM,
   SERVICE_MODE_IPTABLES,
+  SERVICE_MODE_IPVS,
   SERVICE_MODE_NFTABLES,
   SNAT_EXTERNAL,
   SNAT_HASHRANDOM,
@@ -12,17 +14,22 @@ import {
 } from "../plane/rows.ts";
 import { buildNames } from "./buildNames.ts";
 import type { ClusterState, NodeState } from "./clusterState.ts";
+import { hostPortRows } from "./compileServices.ts";
 import { hostRows, VPC_ID, vpcRows } from "./compileVpc.ts";
 import { eniName, nodeName } from "./entityNames.ts";
 import type { Ids } from "./ids.ts";
+import { lazily } from "./lazily.ts";
 import type { Names } from "./names.ts";
-import { PROTOCOLS } from "./protocols.ts";
 import { rowKey } from "./rowKey.ts";
+import { allRouted, type RoutedPorts, type ServiceRows } from "./serviceRows.ts";
 import { toCidr } from "./vpc/cidr.ts";
 
 /** What the plane forwards by, and the names of its indices. */
 export interface Snapshot {
-  /** Rows by their identity (rowKey.ts): the VPC, nodes with their ENIs, hosts, pods, services. */
+  /** Rows by their identity (rowKey.ts): the VPC, nodes with their ENIs, hosts, pods with their host ports. */
+  readonly machines: ReadonlyMap<string, Row>;
+  readonly services: RoutedPorts;
+  /** All of them, services last; made when it is first asked for. */
   readonly rows: ReadonlyMap<string, Row>;
   readonly names: Names;
 }
@@ -31,7 +38,12 @@ export interface Snapshot {
 const BRANCH_DEVICE_NUMBER = 99;
 
 const SNAT_MODES = { none: SNAT_NONE, hashrandom: SNAT_HASHRANDOM, prng: SNAT_PRNG };
-const SERVICE_MODES = { iptables: SERVICE_MODE_IPTABLES, nftables: SERVICE_MODE_NFTABLES } as const;
+const SERVICE_MODES = {
+  iptables: SERVICE_MODE_IPTABLES,
+  nftables: SERVICE_MODE_NFTABLES,
+  ipvs: SERVICE_MODE_IPVS,
+  cilium: SERVICE_MODE_CILIUM,
+} as const;
 
 function nodeRow(state: ClusterState, node: NodeState, id: number, ids: Ids): NodeRow {
   const { cluster } = state.lab.spec;
@@ -110,40 +122,38 @@ function podRows(state: ClusterState, ids: Ids): Row[] {
   return rows;
 }
 
-function serviceRows(state: ClusterState, ids: Ids): Row[] {
-  return state.services.flatMap(({ clusterIP, ports }) =>
-    clusterIP === null
-      ? []
-      : ports.map(
-          ({ key, port, nodePort, endpoints }): Row => ({
-            t: "service",
-            id: ids.of("service", key),
-            address: clusterIP,
-            protocol: PROTOCOLS[port.protocol],
-            port: port.port,
-            nodePort,
-            endpoints: endpoints.map((e) => ({ address: e.address, port: e.port })),
-          }),
-        ),
-  );
+function allRows(machines: ReadonlyMap<string, Row>, services: RoutedPorts): ReadonlyMap<string, Row> {
+  const rows = new Map(machines);
+  for (const { row } of allRouted(services)) rows.set(rowKey(row), row);
+  return rows;
 }
 
 /**
  * The rows of a cluster. The same state and indices give the same rows in the same order.
  *
  * @param ids indices of the last snapshot; changed: what is new gets one, what has gone loses its own.
+ * @param serviceRows the services' rows of the last snapshot and their indices; changed likewise.
  */
-export function compile(state: ClusterState, ids: Ids): Snapshot {
-  const rows = new Map<string, Row>();
+export function compile(state: ClusterState, ids: Ids, serviceRows: ServiceRows): Snapshot {
+  const machines = new Map<string, Row>();
   for (const row of [
     ...vpcRows(state),
     ...nodeRows(state, ids),
     ...hostRows(state, ids),
     ...podRows(state, ids),
-    ...serviceRows(state, ids),
+    ...hostPortRows(state),
   ])
-    rows.set(rowKey(row), row);
-  const names = buildNames(state, ids);
+    machines.set(rowKey(row), row);
+  const services = serviceRows.update(state.services, state.lab);
+  const names = buildNames(state, ids, services);
   ids.endRound();
-  return { rows, names };
+  const rows = lazily(() => allRows(machines, services));
+  return {
+    machines,
+    services,
+    names,
+    get rows() {
+      return rows();
+    },
+  };
 }

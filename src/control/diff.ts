@@ -1,22 +1,28 @@
 import type { Patch, Row } from "../plane/rows.ts";
 import type { Snapshot } from "./compile.ts";
+import { compareRouted } from "./serviceRows.ts";
 
 /** Rows hold nothing but numbers, booleans, texts and lists of them, with their fields always in the same order. */
 function same(a: Row, b: Row): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
 
 /**
  * What turns one snapshot into the next: rows to put, in the snapshot's order, and rows to remove, in the opposite one.
- * The removals are to be made first. Without a previous snapshot every row is put.
+ * The removals are to be made first. Without a previous snapshot every row is put. Rows of services cost what changed,
+ * however many there are.
  */
 export function diff(previous: Snapshot | null, next: Snapshot): Patch {
   const put: Row[] = [];
   const gone: Row[] = [];
-  for (const [key, row] of next.rows) {
-    const old = previous?.rows.get(key);
+  for (const [key, row] of next.machines) {
+    const old = previous?.machines.get(key);
     if (old === undefined || !same(old, row)) put.push(row);
   }
-  for (const [key, row] of previous?.rows ?? []) if (!next.rows.has(key)) gone.push(row);
+  for (const [key, row] of previous?.machines ?? []) if (!next.machines.has(key)) gone.push(row);
+  compareRouted(previous?.services ?? [], next.services, (was, is) => {
+    if (is !== null) put.push(is);
+    else if (was !== null) gone.push(was);
+  });
   return { put, gone: gone.reverse() };
 }

@@ -1,46 +1,72 @@
-/** What has indices of its own. */
-export type IdKind = "device" | "eni" | "service";
-
-interface Space {
-  readonly ids: Map<string, number>;
-  readonly taken: Set<number>;
-  readonly seen: Set<string>;
-  /** No index under this one is free. */
-  low: number;
-}
-
-const space = (): Space => ({ ids: new Map(), taken: new Set(), seen: new Set(), low: 0 });
+/** What has indices of its own, asked for anew in every round. */
+export type IdKind = "device" | "eni";
 
 /**
- * Small indices for names: the same for as long as the name is asked for in every round, the lowest free one for a new
- * name. An index is free again only in the round after the one in which its name was missing, so that within one patch
- * it never changes its owner.
+ * Small indices for names: the lowest free one for a new name, the same until the name is dropped. An index is free again
+ * only in the round after the one in which it was dropped, so that within one patch it never changes its owner.
  */
+export class StableIds {
+  readonly #ids = new Map<string, number>();
+  readonly #taken = new Set<number>();
+  #dropped: string[] = [];
+  /** No index under this one is free. */
+  #low = 0;
+
+  /** The index of a name. */
+  of(key: string): number {
+    const known = this.#ids.get(key);
+    if (known !== undefined) return known;
+    while (this.#taken.has(this.#low)) this.#low++;
+    this.#ids.set(key, this.#low);
+    this.#taken.add(this.#low);
+    return this.#low;
+  }
+
+  /** The name needs no index after this round. */
+  drop(key: string): void {
+    this.#dropped.push(key);
+  }
+
+  names(): IterableIterator<string> {
+    return this.#ids.keys();
+  }
+
+  endRound(): void {
+    for (const key of this.#dropped) {
+      const id = this.#ids.get(key);
+      if (id === undefined) continue;
+      this.#ids.delete(key);
+      this.#taken.delete(id);
+      this.#low = Math.min(this.#low, id);
+    }
+    this.#dropped = [];
+  }
+}
+
+interface Space {
+  readonly ids: StableIds;
+  readonly seen: Set<string>;
+}
+
+const space = (): Space => ({ ids: new StableIds(), seen: new Set() });
+
+/** {@link StableIds} for names that are dropped by not being asked for in a round. */
 export class Ids {
-  readonly #spaces: Readonly<Record<IdKind, Space>> = { device: space(), eni: space(), service: space() };
+  readonly #spaces: Readonly<Record<IdKind, Space>> = { device: space(), eni: space() };
 
   /** The index of a name. */
   of(kind: IdKind, key: string): number {
     const own = this.#spaces[kind];
     own.seen.add(key);
-    const known = own.ids.get(key);
-    if (known !== undefined) return known;
-    while (own.taken.has(own.low)) own.low++;
-    own.ids.set(key, own.low);
-    own.taken.add(own.low);
-    return own.low;
+    return own.ids.of(key);
   }
 
   /** Ends a round: names that were not asked for in it lose their index. */
   endRound(): void {
-    for (const own of Object.values(this.#spaces)) {
-      for (const [key, id] of own.ids) {
-        if (own.seen.has(key)) continue;
-        own.ids.delete(key);
-        own.taken.delete(id);
-        own.low = Math.min(own.low, id);
-      }
-      own.seen.clear();
+    for (const { ids, seen } of Object.values(this.#spaces)) {
+      for (const key of ids.names()) if (!seen.has(key)) ids.drop(key);
+      ids.endRound();
+      seen.clear();
     }
   }
 }

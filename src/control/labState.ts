@@ -1,3 +1,4 @@
+import { Controllers } from "./kube/controllers/controllers.ts";
 import { NO_PLACEMENTS } from "./kube/placement.ts";
 import { schedulerNodes } from "./nodeAgents.ts";
 import { cniSettings } from "./objects/cniEnv.ts";
@@ -31,6 +32,7 @@ export function labState(lab: Lab): State {
     primaries,
     publicAddresses: publicAddresses(lab),
     objects: new Map(),
+    controllers: Controllers.NONE,
     pods: [],
     branchGroups: new Map(),
     placements: NO_PLACEMENTS,
@@ -43,12 +45,13 @@ export function labState(lab: Lab): State {
 function fixedPart(lab: Lab): string {
   const { vpc, cluster, ...spec } = lab.spec;
   const { eniMtu, podMtu } = cniSettings(cluster.cni.env);
+  const { udpConntrackCleanup } = cluster.kubeProxy;
   return JSON.stringify({
     name: lab.metadata.name,
     spec,
     cidrBlocks: vpc.cidrBlocks,
     subnets: vpc.subnets.map(({ routeTable: _, ...subnet }) => subnet),
-    cluster: { ...cluster, kubeProxy: null, cni: { eniMtu, podMtu } },
+    cluster: { ...cluster, kubeProxy: { udpConntrackCleanup }, cni: { eniMtu, podMtu } },
   });
 }
 
@@ -65,7 +68,7 @@ export function withLab(state: State, lab: Lab): State {
       {
         path: ["spec"],
         message:
-          "expected a change of route tables, security groups, network ACLs, kubeProxy or the CNI's variables (MTUs apart) alone, got another one; " +
+          "expected a change of route tables, security groups, network ACLs, kubeProxy (udpConntrackCleanup apart) or the CNI's variables (MTUs apart) alone, got another one; " +
           "take the lab down and up again for it",
       },
     ]);

@@ -4,6 +4,9 @@ import { type Directory, type ResolvedEnd, resolveEnd } from "./resolve.ts";
 /** Name of an index that nothing has any more, or never had. */
 const GONE = "(gone)";
 
+/** What a name is looked up in. */
+type Lookup<K, V> = Pick<ReadonlyMap<K, V>, "get">;
+
 /** Names of the plane's indices: views and explanations never show an index. */
 export interface NameTables {
   /** By device index: `pod/default/web-1`, `node/node-1`, `host/rds`. */
@@ -16,9 +19,9 @@ export interface NameTables {
   readonly routeTables: readonly string[];
   readonly networks: readonly string[];
   /** By service index: `svc/default/api:80`, and the names of its endpoints. */
-  readonly services: ReadonlyMap<number, { readonly name: string; readonly endpoints: readonly string[] }>;
+  readonly services: Lookup<number, { readonly name: string; readonly endpoints: readonly string[] }>;
   /** By address, int32. */
-  readonly addresses: ReadonlyMap<number, string>;
+  readonly addresses: Lookup<number, string>;
 }
 
 /** Both ways between a snapshot's indices and names. */

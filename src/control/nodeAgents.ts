@@ -7,22 +7,19 @@ import { ipamdSettings } from "./ipam/standard/settingsOf.ts";
 import type { DesiredPod } from "./kube/deployments.ts";
 import { nodeLabels } from "./kube/nodeLabels.ts";
 import type { SchedulerNode } from "./kube/scheduler.ts";
+import { objectsOfKind } from "./objects/byKind.ts";
 import { cniSettings } from "./objects/cniEnv.ts";
-import type { LabObject, Objects } from "./objects/kinds.ts";
+import type { Objects } from "./objects/kinds.ts";
 import type { Lab, LabNode } from "./objects/lab.ts";
 import { instanceLimits, knownInstanceType, recommendedMaxPods, SYSTEM_PODS } from "./vpc/instanceTypes.ts";
 import { findSubnet, securityGroupNames } from "./vpc/references.ts";
-
-function ofKind<K extends LabObject["kind"]>(objects: Objects, kind: K): Extract<LabObject, { kind: K }>[] {
-  return [...objects.values()].filter((o): o is Extract<LabObject, { kind: K }> => o.kind === kind);
-}
 
 /** The daemon of a node as the lab's objects set it. */
 function agentSettings(lab: Lab, node: LabNode, objects: Objects): AgentSettings {
   const { vpc, cluster } = lab.spec;
   if (cluster.mode === "auto") {
     const name = node.nodeClass ?? DEFAULT_NODE_CLASS;
-    const nodeClass = ofKind(objects, "NodeClass").find((c) => c.metadata.name === name) ?? null;
+    const nodeClass = objectsOfKind(objects, "NodeClass").find((c) => c.metadata.name === name) ?? null;
     const zone = findSubnet(vpc, node.subnet)?.availabilityZone ?? "";
     return { mode: "auto", settings: autoSettings(vpc, nodeClass, zone) };
   }
@@ -31,7 +28,7 @@ function agentSettings(lab: Lab, node: LabNode, objects: Objects): AgentSettings
   const customNetworking = eniConfigFor(
     { labels, annotations: node.annotations },
     env,
-    ofKind(objects, "ENIConfig"),
+    objectsOfKind(objects, "ENIConfig"),
     vpc,
   );
   const nitro = knownInstanceType(node.instanceType).prefixes;
@@ -102,9 +99,9 @@ export function branchGroupsOf(
 ): Map<string, readonly string[]> {
   const groups = new Map<string, readonly string[]>();
   const { cluster } = lab.spec;
-  const policies = ofKind(objects, "SecurityGroupPolicy");
+  const policies = objectsOfKind(objects, "SecurityGroupPolicy");
   if (cluster.mode === "auto" || !cniSettings(cluster.cni.env).podEni || policies.length === 0) return groups;
-  const accounts = ofKind(objects, "ServiceAccount");
+  const accounts = objectsOfKind(objects, "ServiceAccount");
   for (const pod of pods) {
     if (pod.spec.hostNetwork) continue;
     const account = accounts.find(

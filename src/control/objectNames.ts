@@ -7,6 +7,8 @@ const ALIASES: Readonly<Record<string, string>> = {
   ns: "namespace",
   po: "pod",
   deploy: "deployment",
+  sts: "statefulset",
+  ds: "daemonset",
   service: "svc",
   sa: "serviceaccount",
   sgp: "securitygrouppolicy",

@@ -36,7 +36,7 @@ export interface ServiceEntry {
 /** Everything that has a name: machines and services by `KIND/[NAMESPACE/]NAME`. */
 export interface Directory {
   readonly machines: ReadonlyMap<string, MachineEntry>;
-  readonly services: ReadonlyMap<string, ServiceEntry>;
+  readonly services: Pick<ReadonlyMap<string, ServiceEntry>, "get" | "keys">;
   /** Machine names by the addresses of their devices. */
   readonly byAddress: ReadonlyMap<number, string>;
 }

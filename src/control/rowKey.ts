@@ -15,6 +15,8 @@ export function rowKey(row: Row): string {
       return `${row.t}/${row.vpc}/${cidrText(row)}`;
     case "vpcRoute":
       return `${row.t}/${row.routeTable}/${cidrText(row)}`;
+    case "hostPort":
+      return `${row.t}/${row.node}/${row.protocol}/${row.address >>> 0}/${row.port}`;
     case "outside":
       return `${row.t}/${row.network}/${row.address >>> 0}`;
   }

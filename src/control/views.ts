@@ -8,12 +8,12 @@ import { cidrSize, cidrText } from "./vpc/cidr.ts";
 import { slotText } from "./vpc/eni.ts";
 import { instanceType, usableSlots } from "./vpc/instanceTypes.ts";
 
-type PodStatus = "Running" | "ContainerCreating" | "Pending";
+type PodStatus = "Running" | "ContainerCreating" | "Pending" | "Terminating";
 
 export interface PodView {
   readonly namespace: string;
   readonly name: string;
-  /** `Pending`: no node has room; `ContainerCreating`: it has a node and no address yet; `Running`. */
+  /** `Pending`: no node has room; `ContainerCreating`: it has a node and no address yet; `Running`; `Terminating`. */
   readonly status: PodStatus;
   /** What it waits for, in the words of the scheduler or of the CNI's last ADD; null: it runs. */
   readonly reason: string | null;
@@ -135,9 +135,9 @@ export function podViews(state: ClusterState): PodView[] {
     deployment: desired.owner.kind === "Deployment" ? desired.owner.metadata.name : null,
   });
   const running = state.pods.map(
-    ({ desired, place, ready }): PodView => ({
-      ...view({ desired, ready }),
-      status: "Running",
+    ({ desired, place, serving, terminating }): PodView => ({
+      ...view({ desired, ready: serving }),
+      status: terminating ? "Terminating" : "Running",
       reason: null,
       node: place.node,
       address: formatAddress(place.address),
@@ -145,9 +145,9 @@ export function podViews(state: ClusterState): PodView[] {
     }),
   );
   const waiting = state.waiting.map(
-    ({ desired, node, reason }): PodView => ({
+    ({ desired, node, reason, terminating }): PodView => ({
       ...view({ desired, ready: false }),
-      status: node === null ? "Pending" : "ContainerCreating",
+      status: terminating ? "Terminating" : node === null ? "Pending" : "ContainerCreating",
       reason,
       node,
       address: null,

@@ -3,7 +3,8 @@ import { formatAddress } from "../plane/wire/address.ts";
 import type { ClusterState, PodState } from "./clusterState.ts";
 import type { Snapshot } from "./compile.ts";
 import { hostName, nodeName } from "./entityNames.ts";
-import { type Container, type DownwardField, isDownwardField } from "./objects/pod.ts";
+import { type Container, type DownwardField, isDownwardField, type PodSpec } from "./objects/pod.ts";
+import { type ContainerProbes, containerProbes } from "./probes.ts";
 
 /** A network namespace with a TUN: one for each device. */
 export interface NamespaceSpec {
@@ -19,8 +20,11 @@ export interface NamespaceSpec {
   readonly mtu: number;
 }
 
+/** What runs before a container gets SIGTERM: a command in the pod, or nothing for so many milliseconds. */
+export type PreStop = { readonly command: readonly string[] } | { readonly sleep: number };
+
 /** A process that runs in a workload's namespace. */
-interface ProcessSpec {
+export interface ProcessSpec {
   /** Name of the container; `main` for a host. */
   readonly name: string;
   /** Never empty: program, then arguments. */
@@ -28,7 +32,12 @@ interface ProcessSpec {
   readonly env: Readonly<Record<string, string>>;
   /** As the container has it; null: the lab's directory. */
   readonly workingDir: string | null;
+  readonly preStop: PreStop | null;
+  readonly probes: ContainerProbes;
 }
+
+const NO_PROBES: ContainerProbes = { readiness: null, liveness: null, startup: null };
+const SECOND = 1000;
 
 /** What runs: a pod or a host, with no process where it names no command. */
 export interface Workload {
@@ -38,6 +47,10 @@ export interface Workload {
   /** Name of the {@link NamespaceSpec} it runs in: its own, or its node's for a hostNetwork pod. */
   readonly namespace: string;
   readonly address: string;
+  /** Name of the {@link NamespaceSpec} that its kubelet probes it from; null for a host. */
+  readonly kubelet: string | null;
+  /** From deletion to SIGKILL, milliseconds. */
+  readonly grace: number;
   readonly processes: readonly ProcessSpec[];
 }
 
@@ -45,8 +58,8 @@ const KIND_NAMES = { [DEVICE_POD]: "pod", [DEVICE_NODE]: "node", [DEVICE_HOST]: 
 
 /** The namespaces of a snapshot, in the order of its rows. */
 export function namespaceSpecs(snapshot: Snapshot): NamespaceSpec[] {
-  const { names, rows } = snapshot;
-  return [...rows.values()]
+  const { names, machines } = snapshot;
+  return [...machines.values()]
     .filter((row): row is DeviceRow => row.t === "device")
     .map((row) => ({
       name: names.device(row.id),
@@ -70,7 +83,17 @@ function downwardFields(state: ClusterState, pod: PodState): Record<DownwardFiel
   };
 }
 
-function containerProcess(container: Container, fields: Readonly<Record<DownwardField, string>>): ProcessSpec | null {
+function preStopOf({ lifecycle }: Container): PreStop | null {
+  const { exec, sleep } = lifecycle.preStop ?? {};
+  if (exec !== undefined) return { command: exec.command };
+  return sleep === undefined ? null : { sleep: sleep.seconds * SECOND };
+}
+
+function containerProcess(
+  container: Container,
+  spec: PodSpec,
+  fields: Readonly<Record<DownwardField, string>>,
+): ProcessSpec | null {
   if (container.command === undefined || container.command.length === 0) return null;
   const env: Record<string, string> = {
     POD_NAME: fields["metadata.name"],
@@ -84,7 +107,14 @@ function containerProcess(container: Container, fields: Readonly<Record<Downward
     else if (isDownwardField(field)) env[name] = fields[field];
   }
   const command = [...container.command, ...(container.args ?? [])];
-  return { name: container.name, command, env, workingDir: container.workingDir ?? null };
+  return {
+    name: container.name,
+    command,
+    env,
+    workingDir: container.workingDir ?? null,
+    preStop: preStopOf(container),
+    probes: containerProbes(container, spec, fields["status.podIP"]),
+  };
 }
 
 /** Pods in the order of their objects, then hosts. Environment: POD_NAME, POD_NAMESPACE, POD_IP, NODE_NAME; HOST_NAME. */
@@ -97,18 +127,31 @@ export function workloads(state: ClusterState): Workload[] {
       kind: "pod",
       namespace: place.hostNetwork ? nodeName(place.node) : desired.key,
       address: formatAddress(place.address),
-      processes: desired.spec.containers.map((c) => containerProcess(c, fields)).filter((p) => p !== null),
+      kubelet: nodeName(place.node),
+      grace: desired.spec.terminationGracePeriodSeconds * SECOND,
+      processes: desired.spec.containers
+        .map((c) => containerProcess(c, desired.spec, fields))
+        .filter((p) => p !== null),
     };
   });
   const hosts = state.hosts.map(({ spec }): Workload => {
     const name = hostName(spec.name);
     const command = [...(spec.command ?? []), ...(spec.args ?? [])];
-    const process = { name: "main", command, env: { HOST_NAME: spec.name }, workingDir: null };
+    const process = {
+      name: "main",
+      command,
+      env: { HOST_NAME: spec.name },
+      workingDir: null,
+      preStop: null,
+      probes: NO_PROBES,
+    };
     return {
       name,
       kind: "host",
       namespace: name,
       address: spec.address,
+      kubelet: null,
+      grace: 0,
       processes: command.length > 0 ? [process] : [],
     };
   });

@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { connect } from "node:net";
 import type { ControlReply, ControlVerbs, Verb } from "./controlProtocol.ts";
 import { labNames, socketPath } from "./stateDirectory.ts";
+import { isTwinOf } from "./twinName.ts";
 
 /** The running lab said no, or there is none. */
 export class ControlError extends Error {
@@ -58,7 +59,9 @@ export async function findLab(name: string | undefined): Promise<string> {
       rmSync(socketPath(lab), { force: true });
     }
   }
-  if (running.length === 1) return running[0];
+  // A twin that runs beside its lab is meant by its name alone.
+  const own = running.filter((lab) => !isTwinOf(lab, running));
+  if (own.length === 1) return own[0];
   if (running.length === 0) throw new ControlError("no lab is running: start one with `podplane up LAB`");
-  throw new ControlError(`several labs are running (${running.join(", ")}): choose one with --name`);
+  throw new ControlError(`several labs are running (${own.join(", ")}): choose one with --name`);
 }

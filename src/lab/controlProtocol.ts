@@ -1,4 +1,6 @@
 import type { Change } from "../control/cluster.ts";
+import type { NodeRules } from "../control/kube/rules/clusterRules.ts";
+import type { RuleMode } from "../control/kube/rules/nodeRules.ts";
 import type { EndpointView, EniView, NodeView, PodView, RouteView, ServiceView, SubnetView } from "../control/views.ts";
 import type { Explanation } from "../observe/explain.ts";
 import type { ConntrackRow, ReasonCount } from "../observe/tables.ts";
@@ -11,8 +13,10 @@ export interface ControlVerbs {
   /** How to run a command in a pod's, host's or node's namespace. */
   exec: { argument: { name: string }; result: { hostPid: number; entry: PodEntry } };
   apply: { argument: { path: string }; result: Change & { notes: readonly string[] } };
-  delete: { argument: { path: string | null; names: string[] }; result: Change };
+  delete: { argument: { path: string | null; names: string[]; wait: boolean }; result: Change };
   get: { argument: { what: ViewName; name: string | null }; result: Views[ViewName] };
+  /** Rules that a node's kernel would have; mode null: the lab's own, node null: of all. */
+  rules: { argument: { mode: RuleMode | null; node: string | null }; result: NodeRules[] };
   why: { argument: WhyQuestion; result: Explanation };
   logs: { argument: { name: string }; result: { container: string; text: string }[] };
   /** Throws in the main thread or in the plane: how a lab ends then is tested with it. */

@@ -2,7 +2,7 @@ import { chmodSync, rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import type { ControlReply, ControlRequest, ControlVerbs, Verb } from "./controlProtocol.ts";
 
-type Handlers = { [V in Verb]: (argument: ControlVerbs[V]["argument"]) => Promise<ControlVerbs[V]["result"]> };
+export type Handlers = { [V in Verb]: (argument: ControlVerbs[V]["argument"]) => Promise<ControlVerbs[V]["result"]> };
 
 const MAX_REQUEST = 1 << 20;
 const OWNER_ONLY = 0o600;

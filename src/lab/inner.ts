@@ -1,3 +1,4 @@
+import { clusterRules } from "../control/kube/rules/clusterRules.ts";
 import { umount } from "../device/libc.ts";
 import { MNT_DETACH } from "../device/linux.ts";
 import { podStartDelay, registerIpamMetrics } from "../observe/ipamMetrics.ts";
@@ -75,8 +76,12 @@ export async function runInner(loaded: LoadedLab, options: InnerOptions): Promis
       },
       exec: async ({ name: who }) => ({ hostPid: await channel.hostPid(), entry: running().entry(who) }),
       apply: ({ path }) => running().apply(path),
-      delete: ({ path, names }) => running().delete(path, names),
+      delete: ({ path, names, wait }) => running().delete(path, names, wait),
       get: ({ what, name: one }) => running().view(what, one),
+      rules: async ({ mode, node }) => {
+        const { cluster } = running();
+        return clusterRules(cluster.state(), cluster.snapshot(), mode, node);
+      },
       why: (question) => running().why(question),
       logs: async ({ name: who }) => running().logs(who),
       fault: async ({ where }) => {

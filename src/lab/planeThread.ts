@@ -77,6 +77,7 @@ function step(): boolean {
   worked = performance.now();
   counters[C_IDLE_NS] += (worked - before) * NS_PER_MS;
   plane.tick(tick(worked));
+  flushWaited();
   if (poller.woken) {
     poller.drainWake();
     answerRequests();
@@ -125,6 +126,11 @@ function flush(): void {
   plane.written();
 }
 
+/** Writes packets that waited for the confirmation of their conntrack entry until now. */
+function flushWaited(): void {
+  if (context.out.count > 0) flush();
+}
+
 function countVerified(): void {
   let verified = 0;
   let bad = 0;
@@ -156,6 +162,7 @@ function answer(request: PlaneRequest): PlaneReply {
       return { kind: "done" };
     case "patch":
       plane.apply(request.patch);
+      flushWaited();
       return { kind: "done" };
     case "whatIf": {
       const at = plane.slotOffset(0);

@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { type PodEntry, podCommand, podEnvironment } from "./podEntry.ts";
+import { killSession } from "./podExec.ts";
 import { type Backoff, RestartDelay } from "./restartDelay.ts";
 
 type RestartPolicy = "Always" | "OnFailure" | "Never";
@@ -27,6 +28,18 @@ export interface ContainerOptions {
   onState: (state: ContainerState) => void;
 }
 
+/** What happens before a container gets SIGTERM; `signal` says when there is no time left for it. */
+export type BeforeEnd = (signal: AbortSignal) => Promise<unknown>;
+
+/** A command that runs at the moment. */
+interface Run {
+  readonly child: ChildProcess;
+  readonly ended: Promise<void>;
+}
+
+/** However long its hook took, a container has so long between SIGTERM and SIGKILL (kubelet: minimumGracePeriodInSeconds). */
+const LEAST_GRACE_MS = 2000;
+
 const EXIT_BY_SIGNAL = 128;
 /** What a shell returns when a command cannot be found. */
 const EXIT_NOT_STARTED = 127;
@@ -36,12 +49,11 @@ export class Container {
   readonly #spec: ContainerSpec;
   readonly #options: ContainerOptions;
   readonly #delay: RestartDelay;
-  #child: ChildProcess | null = null;
+  #run: Run | null = null;
   #restarts = 0;
   #startedAt = 0;
   #timer: NodeJS.Timeout | null = null;
-  #stopped: Promise<void> | null = null;
-  #ended: () => void = () => {};
+  #stopped = false;
 
   constructor(spec: ContainerSpec, options: ContainerOptions) {
     this.#spec = spec;
@@ -66,12 +78,19 @@ export class Container {
       env: podEnvironment(pod),
     });
     closeSync(log);
-    this.#child = child;
     this.#startedAt = Date.now();
+    let ended = () => {};
+    this.#run = {
+      child,
+      ended: new Promise((resolve) => {
+        ended = resolve;
+      }),
+    };
     let over = false;
     const end = (code: number) => {
       if (!over) this.#exited(child, code);
       over = true;
+      ended();
     };
     child.on("error", () => end(EXIT_NOT_STARTED));
     child.on("exit", (code, signal) => end(code ?? EXIT_BY_SIGNAL + (signal ? constants.signals[signal] : 0)));
@@ -81,10 +100,10 @@ export class Container {
   }
 
   #exited(child: ChildProcess, code: number): void {
-    killSession(child);
-    this.#child = null;
+    killSession(child.pid);
+    this.#run = null;
     const exitedAt = Date.now();
-    const again = this.#stopped === null && wantsRestart(this.#spec.restartPolicy, code);
+    const again = !this.#stopped && wantsRestart(this.#spec.restartPolicy, code);
     let restartAt: number | null = null;
     if (again) {
       const delay = this.#delay.next(exitedAt - this.#startedAt);
@@ -95,41 +114,42 @@ export class Container {
       }, delay);
     }
     this.#options.onState({ status: "exited", code, exitedAt, restarts: this.#restarts, restartAt });
-    this.#ended();
   }
 
   /**
-   * Ends the container for good: SIGTERM to the command, SIGKILL to its whole session after `graceMs` milliseconds.
+   * Ends the container for good: as {@link end}, and it does not come again. Asked again with less patience, it ends sooner.
    * Resolves when it has ended.
    */
-  stop(graceMs: number): Promise<void> {
-    this.#stopped ??= this.#stop(graceMs);
-    return this.#stopped;
+  stop(graceMs: number, before: BeforeEnd | null = null): Promise<void> {
+    this.#stopped = true;
+    if (this.#timer) clearTimeout(this.#timer);
+    return this.end(graceMs, before);
   }
 
-  async #stop(graceMs: number): Promise<void> {
-    if (this.#timer) clearTimeout(this.#timer);
-    const child = this.#child;
-    if (child === null) return;
-    const ended = new Promise<void>((resolve) => {
-      this.#ended = resolve;
-    });
-    child.kill("SIGTERM");
-    const patience = setTimeout(() => killSession(child), graceMs);
-    await ended;
+  /**
+   * Ends the command that runs: `before`, then SIGTERM to the command, SIGKILL to its whole session when `graceMs`
+   * milliseconds have passed since this call. Resolves when it has ended.
+   */
+  async end(graceMs: number, before: BeforeEnd | null = null): Promise<void> {
+    const run = this.#run;
+    if (run === null) return;
+    let left = graceMs;
+    if (before !== null && graceMs > 0) {
+      const began = performance.now();
+      const over = new AbortController();
+      const patience = setTimeout(() => over.abort(), graceMs);
+      await Promise.race([before(over.signal), run.ended]);
+      clearTimeout(patience);
+      over.abort();
+      left = Math.max(LEAST_GRACE_MS, graceMs - (performance.now() - began));
+    }
+    if (left > 0) run.child.kill("SIGTERM");
+    const patience = setTimeout(() => killSession(run.child.pid), left);
+    await run.ended;
     clearTimeout(patience);
   }
 }
 
 function wantsRestart(policy: RestartPolicy, code: number): boolean {
   return policy === "Always" || (policy === "OnFailure" && code !== 0);
-}
-
-function killSession(child: ChildProcess): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, "SIGKILL");
-  } catch {
-    // ESRCH: nobody is left.
-  }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Cluster } from "../control/cluster.ts";
 import { diff } from "../control/diff.ts";
 import type { Names } from "../control/names.ts";
+import { conntrackTimeouts } from "../control/objects/conntrackTimeouts.ts";
 import { NameError } from "../control/resolve.ts";
 import type { AskedFlow, Explanation } from "../observe/explain.ts";
 import { explain } from "../observe/explain.ts";
@@ -21,9 +22,6 @@ const TTL = 64;
 const DF = 0x4000;
 const DEVICES = 4096;
 const MAX_CONNTRACK = 1 << 20;
-
-/** What kube-proxy sets on a node, in seconds; the rest is the kernel's (pkg/proxy/conntrack/sysctls.go). */
-const KUBE_PROXY_TIMEOUTS = { tcpTimeoutEstablished: 86_400, tcpTimeoutCloseWait: 3600 };
 
 const PROTOCOL_NUMBERS: Record<string, number> = { tcp: PROTO_TCP, udp: PROTO_UDP, icmp: PROTO_ICMP, sctp: PROTO_SCTP };
 
@@ -111,7 +109,7 @@ function firstPacket(protocol: number, src: number, sport: number, dst: number, 
 /** Size and settings of the plane for a cluster. The hash key is secret when live, and the seed's in a what-if. */
 export function planeOptions(cluster: Cluster, slots: number, live: boolean): ContextOptions {
   const { spec } = cluster.lab;
-  const { max, tcpBeLiberal, tcpLoose } = spec.cluster.conntrack;
+  const { max, resolveClashes, tcpBeLiberal, tcpLoose, timeouts, unconfirmedWindow } = spec.cluster.conntrack;
   const nodes = Math.max(1, spec.nodes.length);
   const key = live ? new Int32Array(new Uint8Array(randomBytes(16)).buffer) : Int32Array.of(spec.seed, 1, 2, 3);
   return {
@@ -121,7 +119,9 @@ export function planeOptions(cluster: Cluster, slots: number, live: boolean): Co
     conntrackCapacity: live ? Math.min(MAX_CONNTRACK, max * nodes) : 1024,
     hashKey: key,
     seed: spec.seed,
-    settings: { ...KUBE_PROXY_TIMEOUTS, tcpBeLiberal, tcpLoose },
+    settings: { ...conntrackTimeouts(timeouts), resolveClashes, tcpBeLiberal, tcpLoose },
+    unconfirmedWindow,
+    udpCleanup: spec.cluster.kubeProxy.udpConntrackCleanup,
   };
 }
 

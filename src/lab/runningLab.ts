@@ -8,20 +8,21 @@ import { objectKey } from "../control/objects/kinds.ts";
 import { ObjectError } from "../control/objects/objectError.ts";
 import { NameError } from "../control/resolve.ts";
 import * as views from "../control/views.ts";
-import type { NamespaceSpec as LabNamespace, Workload } from "../control/workloads.ts";
+import type { NamespaceSpec as LabNamespace } from "../control/workloads.ts";
 import { close } from "../device/libc.ts";
 import { type Explanation, explain } from "../observe/explain.ts";
-import { conntrackRows, reasonCounts } from "../observe/tables.ts";
 import { formatAddress } from "../plane/wire/address.ts";
 import type { ViewName, Views, WhyQuestion } from "./controlProtocol.ts";
 import { problemText } from "./files/labError.ts";
 import type { LoadedLab } from "./files/load.ts";
 import { loadObjects } from "./files/load.ts";
+import { labView } from "./labViews.ts";
 import { type DeviceStats, Namespaces } from "./namespaces.ts";
 import { namespaceFileName, netSpec } from "./netSpec.ts";
 import { PlaneClient } from "./planeClient.ts";
 import type { PodEntry } from "./podEntry.ts";
 import { PodFiles } from "./podFiles.ts";
+import { PodLives } from "./podLives.ts";
 import { askedPacket, planeOptions } from "./question.ts";
 import { RunningWorkloads } from "./runningWorkloads.ts";
 
@@ -60,10 +61,13 @@ export class RunningLab {
   #files: PodFiles | null = null;
   readonly #placed = new Map<string, Placed>();
   readonly #workloads: RunningWorkloads;
+  readonly #lives: PodLives;
   #snapshot: Snapshot | null = null;
   /** Changes happen one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   #stopping = false;
+  /** A turn is to come that hears what became of pods. */
+  #hearing = false;
   /** When the cluster's clock began, by performance.now(). */
   #began = 0;
   #timer: NodeJS.Timeout | null = null;
@@ -80,8 +84,12 @@ export class RunningLab {
     this.#workloads = new RunningWorkloads({
       logDirectory: join(options.directory, "logs"),
       onEvent: options.onEvent,
-      onReady: (workload, ready) => this.#ready(workload, ready),
+      onReady: (workload, ready) => {
+        if (workload.kind === "pod") this.#lives.report({ pod: workload.name, state: ready ? "ready" : "unready" });
+      },
+      openSocket: (name) => this.#namespaces.openSocket(namespaceFileName(name), { type: "tcp" }),
     });
+    this.#lives = new PodLives(lab.cluster, this.#workloads, () => this.#reported());
   }
 
   /** Brings everything up. */
@@ -120,8 +128,11 @@ export class RunningLab {
     return { ...change, notes: files.notes.map(problemText) };
   }
 
-  /** @param path file whose objects go, or null for objects by name. */
-  async delete(path: string | null, names: readonly string[]): Promise<Change> {
+  /**
+   * @param path file whose objects go, or null for objects by name.
+   * @param wait for the pods that were named to be gone, as kubectl does; a Deployment's go in the background.
+   */
+  async delete(path: string | null, names: readonly string[], wait: boolean): Promise<Change> {
     const keys =
       path === null
         ? names
@@ -132,6 +143,12 @@ export class RunningLab {
     await this.#change(() => {
       change = this.#lab.cluster.remove(keys);
     });
+    const removed = new Set(change.removed);
+    const namespaces = change.removed
+      .filter((k) => k.startsWith("namespace/"))
+      .map((k) => k.slice("namespace/".length));
+    const isMeant = (pod: string) => removed.has(pod) || namespaces.some((n) => pod.startsWith(`pod/${n}/`));
+    if (wait) await this.#lives.gone(isMeant);
     return change;
   }
 
@@ -144,35 +161,7 @@ export class RunningLab {
   /** @param name part of a row's name that it must have, or null for all rows. */
   async view(what: ViewName, name: string | null): Promise<Views[ViewName]> {
     await this.#timePassed();
-    const rows = await this.#rows(what);
-    if (name === null) return rows;
-    const kept = (rows as object[]).filter((row) => isNamed(row, name));
-    if (kept.length === 0) throw new NameError(`get ${what}: nothing is called "${name}"`);
-    return kept as Views[ViewName];
-  }
-
-  async #rows(what: ViewName): Promise<Views[ViewName]> {
-    const state = this.#lab.cluster.current();
-    switch (what) {
-      case "pods":
-        return views.podViews(state);
-      case "services":
-        return views.serviceViews(state);
-      case "endpoints":
-        return views.endpointViews(state);
-      case "nodes":
-        return views.nodeViews(state);
-      case "enis":
-        return views.eniViews(state);
-      case "subnets":
-        return views.subnetViews(state);
-      case "routes":
-        return views.routeViews(state);
-      case "conntrack":
-        return conntrackRows(await this.plane.conntrack(), this.#lab.cluster.snapshot().names);
-      case "reasons":
-        return reasonCounts(this.plane.counters);
-    }
+    return labView(what, name, this.#lab.cluster, this.plane);
   }
 
   /** How to enter the namespace of a pod, host or node. @throws NameError */
@@ -239,11 +228,11 @@ export class RunningLab {
     const run = this.#turn
       .catch(() => {})
       .then(async () => {
-        const passed = this.#lab.cluster.advance(performance.now() - this.#began);
+        const news = this.#news();
         try {
           edit();
         } catch (error) {
-          if (passed) await this.#match();
+          if (news) await this.#match();
           throw error;
         } finally {
           this.#awaitNext();
@@ -267,20 +256,41 @@ export class RunningLab {
     );
   }
 
-  /** Lets time pass, and makes the world match what it brought. */
+  /** Lets time pass, hears what became of pods, and makes the world match what both brought. */
   #timePassed(): Promise<void> {
     const run = this.#turn
       .catch(() => {})
       .then(async () => {
-        const passed = this.#lab.cluster.advance(performance.now() - this.#began);
+        const news = this.#news();
         this.#awaitNext();
-        if (passed && !this.#stopping) await this.#match();
+        if (news && !this.#stopping) await this.#match();
       });
     this.#turn = run;
     return run;
   }
 
+  /** @returns whether the cluster is another one for what happened since it was last looked at. */
+  #news(): boolean {
+    this.#hearing = false;
+    const passed = this.#lab.cluster.advance(performance.now() - this.#began);
+    return this.#lives.hear() || passed;
+  }
+
+  /** Something became of a pod. One turn hears of all that was said until it comes. */
+  #reported(): void {
+    if (this.#stopping || this.#hearing) return;
+    this.#hearing = true;
+    this.#timePassed().catch(this.#options.onFatal);
+  }
+
+  /** Makes the world match the cluster; what starts or ends by that may change the cluster again. */
   async #match(): Promise<void> {
+    do await this.#matchOnce();
+    while (!this.#stopping && this.#news());
+    this.#awaitNext();
+  }
+
+  async #matchOnce(): Promise<void> {
     const { cluster } = this.#lab;
     const snapshot = cluster.snapshot();
     const wanted = new Map(cluster.namespaces().map((n) => [n.name, n]));
@@ -294,6 +304,7 @@ export class RunningLab {
       await this.plane.detach(spec.device);
       await this.#namespaces.remove(namespaceFileName(spec.name));
     }
+    const deleted = this.#lives.endDeleted();
     await this.#place([...wanted.values()].filter((n) => !this.#placed.has(n.name)));
     await this.#addressNodes();
     await this.plane.patch(diff(this.#snapshot, snapshot));
@@ -301,9 +312,10 @@ export class RunningLab {
     this.#writeFiles();
     for (const workload of workloads.values()) {
       const placed = this.#placed.get(workload.namespace);
-      if (placed !== undefined && !this.#workloads.has(workload.name))
+      if (placed !== undefined && !this.#workloads.has(workload.name) && !deleted.has(workload.name))
         this.#workloads.start(workload, this.#entry(workload.name, placed));
     }
+    this.#lives.settle();
     this.#tellWaiting();
   }
 
@@ -362,21 +374,6 @@ export class RunningLab {
     mkdirSync(join(this.#options.directory, "logs"), { recursive: true });
   }
 
-  /** A pod whose process ended is no endpoint until it runs again. */
-  #ready(workload: Workload, ready: boolean): void {
-    if (this.#stopping || workload.kind !== "pod") return;
-    if (!this.#lab.cluster.setReady(workload.name, ready)) return;
-    const run = this.#turn
-      .catch(() => {})
-      .then(async () => {
-        const snapshot = this.#lab.cluster.snapshot();
-        await this.plane.patch(diff(this.#snapshot, snapshot));
-        this.#snapshot = snapshot;
-      });
-    this.#turn = run;
-    run.catch(this.#options.onFatal);
-  }
-
   #entry(name: string, placed: Placed): PodEntry {
     const parts = name.split("/");
     return {
@@ -387,14 +384,6 @@ export class RunningLab {
       env: {},
     };
   }
-}
-
-/** `api`, `default/api`, `svc/api` or an address name the rows that have them. */
-function isNamed(row: object, name: string): boolean {
-  const own = name.slice(name.indexOf("/") + 1);
-  return Object.values(row).some(
-    (value) => typeof value === "string" && (value === name || value === own || value.endsWith(`/${own}`)),
-  );
 }
 
 /** Whether a description is still what is wanted; both are made by the same code, with their fields in one order. */

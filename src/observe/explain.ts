@@ -13,6 +13,7 @@ import { reasonRow } from "../plane/reasons.ts";
 import { TARGET_BLACKHOLE, TARGET_INTERNET_GATEWAY, TARGET_LOCAL, TARGET_NETWORK } from "../plane/rows.ts";
 import { NEXT_LOCAL, NEXT_POD } from "../plane/tables.ts";
 import { formatAddress, formatCidr, maskOf } from "../plane/wire/address.ts";
+import { serviceChoice, serviceRefusal } from "./explainService.ts";
 
 /** Turns the numbers of a decision into names; control's Names is one. */
 export interface NameSource {
@@ -122,6 +123,9 @@ const NAT_RULES: Record<number, string> = {
   [D.NAT_RULE_LOCAL]: "INPUT",
   [D.NAT_RULE_IGW]: "internet gateway",
   [D.NAT_RULE_NULL]: "none",
+  [D.NAT_RULE_HOST_PORT]: "CNI-HOSTPORT-MASQ",
+  [D.NAT_RULE_CILIUM]: "cilium nodeport SNAT",
+  [D.NAT_RULE_CILIUM_LOOPBACK]: "cilium service loopback",
 };
 
 const NAT_PASS: Record<number, string> = {
@@ -136,6 +140,8 @@ const MARK_RULES: Record<number, string> = {
   [D.MARK_RULE_OUTBOUND]: "AWS-CONNMARK-CHAIN-0",
   [D.MARK_RULE_RESTORE]: "AWS, CONNMARK restore",
   [D.MARK_RULE_KUBE_MASQ]: "KUBE-MARK-MASQ",
+  [D.MARK_RULE_HOST_PORT]: "CNI-HOSTPORT-SETMARK",
+  [D.MARK_RULE_CILIUM]: "cilium",
 };
 
 const TARGETS: Record<number, string> = {
@@ -244,6 +250,8 @@ function ruleName(d: D.Decision, i: number, names: NameSource): string | null {
       return NAT_RULES[rule] ?? String(rule);
     case D.RULE_MARK:
       return MARK_RULES[rule] ?? String(rule);
+    case D.RULE_HOST_PORT:
+      return "CNI-HOSTPORT-DNAT";
     default:
       return null;
   }
@@ -261,7 +269,8 @@ function detail(d: D.Decision, i: number, names: NameSource): string {
       return CT_TEXT[c] ?? "";
     case D.ACT_DNAT:
       if (d.ruleKind[i] === D.RULE_NAT) return `${formatAddress(a)} -> ${formatAddress(c)} (1:1)`;
-      return `endpoint ${d.e[i] + 1} of ${d.f[i]}, ${names.endpoint(d.rule[i], d.e[i])}: ${socket(a, b)} -> ${socket(c, e)}`;
+      if (d.ruleKind[i] === D.RULE_HOST_PORT) return `${socket(a, b)} -> ${socket(c, e)}`;
+      return `${serviceChoice(d, i)}, ${names.endpoint(d.rule[i], d.e[i])}: ${socket(a, b)} -> ${socket(c, e)}`;
     case D.ACT_SNAT:
       if (d.rule[i] === D.NAT_RULE_IGW) return `${formatAddress(a)} -> ${formatAddress(c)} (1:1)`;
       return `${socket(a, b)} -> ${socket(c, e)}`;
@@ -270,7 +279,7 @@ function detail(d: D.Decision, i: number, names: NameSource): string {
     case D.ACT_MARK:
       return `0x${a.toString(16)} -> 0x${b.toString(16)}`;
     case D.ACT_NONE:
-      return d.stage[i] === D.STAGE_SERVICE ? "no usable endpoint" : (NAT_PASS[d.rule[i]] ?? "source kept");
+      return d.stage[i] === D.STAGE_SERVICE ? serviceRefusal(d.h[i]) : (NAT_PASS[d.rule[i]] ?? "source kept");
     case D.ACT_ROUTE:
       return d.stage[i] === D.STAGE_VPC_ROUTE ? vpcRoute(d, i) : nodeRoute(d, i, names);
     case D.ACT_FRAGMENT:

@@ -42,7 +42,12 @@ export function metricsRegistry(source: MetricsSource): Registry {
     ["verify_failures_total", "Written packets with a wrong checksum (--verify).", () => c[C.C_VERIFY_BAD]],
   ];
   for (const [name, help, read] of simple) counter(registry, name, help, [], (set) => set({}, read()));
-  gauge(registry, "fragments_queued", "Fragments that wait for the rest of their datagram.", () => c[C.C_QUEUED]);
+  gauge(
+    registry,
+    "fragments_queued",
+    "Fragments that wait for the rest of their datagram, and packets that wait for their conntrack entry.",
+    () => c[C.C_QUEUED],
+  );
   gauge(registry, "conntrack_entries", "Conntrack entries of all nodes.", () => c[C.C_CT_ENTRIES]);
   gauge(registry, "lpm_routes", "Routes in all longest-prefix-match tables.", () => c[C.C_ROUTES]);
   gauge(registry, "snapshot_generation", "Changes of the tables that the plane has applied.", () => c[C.C_GENERATION]);

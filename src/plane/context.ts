@@ -1,4 +1,5 @@
 import { IPS_CONFIRMED } from "./conntrack/info.ts";
+import type { UdpCleanup } from "./conntrack/staleUdp.ts";
 import { Conntrack } from "./conntrack/table.ts";
 import {
   C_CONNTRACK,
@@ -37,6 +38,7 @@ import {
   writeIcmpError,
 } from "./icmpError.ts";
 import { FRAG_DF, PARSE_OK, Packet, VNET_GSO_NONE } from "./packet.ts";
+import { PARKING_BYTES, Parking } from "./parking.ts";
 import { Random } from "./random.ts";
 import { REASONS, type Reason, reason } from "./reasons.ts";
 import { FRAG_COMPLETE, FRAG_QUEUED, REASSEMBLY_BYTES, Reassembly } from "./reassembly.ts";
@@ -72,6 +74,10 @@ export interface ContextOptions {
   hashKey: Int32Array;
   seed: number;
   settings: ConstructorParameters<typeof Conntrack>[0]["settings"];
+  /** Packets that a new connection's first packet waits for at most before its entry is confirmed; 0: none (parking.ts). */
+  unconfirmedWindow?: number;
+  /** kube-proxy's clean-up of UDP entries; "reconciler" unless set. */
+  udpCleanup?: UdpCleanup;
   /** Shared memory to count in; made when missing. */
   counters?: Float64Array;
 }
@@ -96,6 +102,8 @@ export class Context implements PieceSink {
   decision: Decision | null = null;
   /** nf_conntrack_tcp_be_liberal: kube-proxy programs no INVALID drop then. */
   readonly liberal: boolean;
+  /** Packets that wait for the confirmation of their entry; null unless there is an unconfirmed window. */
+  readonly parking: Parking | null;
 
   readonly #scratchStart: number;
   readonly #scratchEnd: number;
@@ -125,13 +133,18 @@ export class Context implements PieceSink {
       ...(options.settings === undefined ? {} : { settings: options.settings }),
       stats: this.counters.subarray(C_CONNTRACK, C_CONNTRACK + 32),
     });
+    this.ct.watch = this.tables.services.schedulers;
     this.liberal = options.settings?.tcpBeLiberal ?? false;
     this.random = new Random(options.seed);
     const slotBytes = options.slots * SLOT_SIZE;
-    this.arena = new Uint8Array(slotBytes + REASSEMBLY_BYTES + SCRATCH_BYTES);
+    const window = options.unconfirmedWindow ?? 0;
+    const used = slotBytes + REASSEMBLY_BYTES + SCRATCH_BYTES;
+    this.arena = new Uint8Array(used + (window > 0 ? PARKING_BYTES : 0));
     this.reassembly = new Reassembly(slotBytes);
+    // A generator of its own: without a window everything else is drawn as with one.
+    this.parking = window > 0 ? new Parking(used, window, options.seed) : null;
     this.#scratchStart = slotBytes + REASSEMBLY_BYTES;
-    this.#scratchEnd = this.arena.length;
+    this.#scratchEnd = used;
     this.#scratch = this.#scratchStart;
     this.p = new Packet(this.arena);
     this.#segment = new Packet(this.arena);
@@ -262,7 +275,7 @@ export class Context implements PieceSink {
       return false;
     }
     const result = this.reassembly.add(p, node, this.now, at);
-    c[C_QUEUED] = this.reassembly.queued;
+    this.countQueued();
     if (result === FRAG_QUEUED) {
       this.#release(at);
       return false;
@@ -292,7 +305,13 @@ export class Context implements PieceSink {
     const dropped = this.reassembly.expire(this.now);
     if (dropped === 0) return;
     this.counters[C_DROPS + reasonTimeout] += dropped;
-    this.counters[C_QUEUED] = this.reassembly.queued;
+    this.countQueued();
+  }
+
+  /** Packets in the plane's hands: fragments, and packets whose entry is not confirmed. */
+  countQueued(): void {
+    const parked = this.parking === null ? 0 : this.parking.count;
+    this.counters[C_QUEUED] = this.reassembly.queued + parked;
   }
 
   // --- work queue and scratch space

@@ -14,7 +14,7 @@ export const C_SPLIT = 2;
 export const C_WRITTEN = 3;
 /** Packets that reassembly took in minus the one it gave out. */
 export const C_MERGED = 4;
-/** Gauge: fragments that wait in reassembly. */
+/** Gauge: fragments that wait in reassembly, and packets that wait for the confirmation of their conntrack entry. */
 export const C_QUEUED = 5;
 export const C_ICMP_SUPPRESSED = 6;
 export const C_NAT_DNAT = 7;

@@ -29,7 +29,10 @@ export const ACT_DROP = 2;
 export const ACT_REJECT = 3;
 /** Conntrack: a/b unused; c = CT_* classification, d = entry. */
 export const ACT_TRACK = 4;
-/** Destination translated: a/b = address and port before, c/d after. Rule: service, e = endpoint number, f = of how many. */
+/**
+ * Destination translated: a/b = address and port before, c/d after. Rule: service, e = the endpoint's number, f = how many
+ * the set has that it was chosen from, g = its position there, h = CHOICE_* bits.
+ */
 export const ACT_DNAT = 5;
 /** Source translated: a/b = address and port before, c/d after. */
 export const ACT_SNAT = 6;
@@ -39,7 +42,10 @@ export const ACT_RESTORE = 7;
 export const ACT_ROUTE = 8;
 /** Mark changed: a = before, b = after. */
 export const ACT_MARK = 9;
-/** Nothing applied, and that decided something: rule says which rule let the packet pass untouched. */
+/**
+ * Nothing applied, and that decided something: rule says which rule let the packet pass untouched. Rule service: h = why
+ * (CHOICE_* bits).
+ */
 export const ACT_NONE = 10;
 /** Cut into or joined from c packets. */
 export const ACT_FRAGMENT = 11;
@@ -57,6 +63,23 @@ export const RULE_DEVICE = 4;
 export const RULE_VPC_TABLE = 5;
 export const RULE_NAT = 6;
 export const RULE_MARK = 7;
+export const RULE_HOST_PORT = 8;
+
+// How a service's endpoint was chosen, or why none was.
+/** FRONTEND_*, in the low bits. */
+export const CHOICE_KIND = 3;
+/** From the endpoints of this node. */
+export const CHOICE_LOCAL = 4;
+/** The client had it before: session affinity. */
+export const CHOICE_AFFINITY = 8;
+/** The service has endpoints, but the policy Local finds none on this node. */
+export const CHOICE_NO_LOCAL = 16;
+/** The source is not in loadBalancerSourceRanges. */
+export const CHOICE_SOURCE_RANGE = 32;
+/** The policy Local is internalTrafficPolicy, though the address is no ClusterIP (Cilium, for pods and the node). */
+export const CHOICE_INTERNAL = 64;
+/** SCHEDULER_* of the choice, from this bit on. */
+export const CHOICE_SCHEDULER_SHIFT = 8;
 
 // NAT rules, by the names of the rules they stand for.
 export const NAT_RULE_KUBE_MASQUERADE = 1;
@@ -67,12 +90,17 @@ export const NAT_RULE_EXTERNAL_SNAT = 5;
 export const NAT_RULE_LOCAL = 6;
 export const NAT_RULE_IGW = 7;
 export const NAT_RULE_NULL = 8;
+export const NAT_RULE_HOST_PORT = 9;
+export const NAT_RULE_CILIUM = 10;
+export const NAT_RULE_CILIUM_LOOPBACK = 11;
 
 // Mark rules.
 export const MARK_RULE_PRIMARY_ENI = 1;
 export const MARK_RULE_OUTBOUND = 2;
 export const MARK_RULE_RESTORE = 3;
 export const MARK_RULE_KUBE_MASQ = 4;
+export const MARK_RULE_HOST_PORT = 5;
+export const MARK_RULE_CILIUM = 6;
 
 export const VERDICT_NONE = 0;
 export const VERDICT_DELIVERED = 1;
@@ -95,6 +123,10 @@ export class Decision {
   readonly d = new Int32Array(MAX_STEPS);
   readonly e = new Int32Array(MAX_STEPS);
   readonly f = new Int32Array(MAX_STEPS);
+  readonly g = new Int32Array(MAX_STEPS);
+  readonly h = new Int32Array(MAX_STEPS);
+  /** Source address at the step, as translated so far. */
+  readonly source = new Int32Array(MAX_STEPS);
 
   // The outcome of the packet itself (an ICMP error that it caused adds steps, but has an outcome of its own).
   verdict = VERDICT_NONE;
@@ -124,6 +156,7 @@ export class Decision {
     this.rule[i] = rule;
     this.reason[i] = reason;
     this.a[i] = this.b[i] = this.c[i] = this.d[i] = this.e[i] = this.f[i] = 0;
+    this.g[i] = this.h[i] = this.source[i] = 0;
     return i;
   }
 

@@ -1,6 +1,4 @@
 import {
-  CONFIRM_CHAIN,
-  CONFIRM_CLASH,
   CT_FULL,
   CT_INVALID,
   CT_NEW,
@@ -19,7 +17,6 @@ import {
   RULE_NONE,
   RULE_ROUTE_RULE,
   RULE_SERVICE,
-  STAGE_CONFIRM,
   STAGE_CONNTRACK,
   STAGE_FILTER,
   STAGE_MTU,
@@ -37,12 +34,14 @@ import {
   ICMP_TIME_EXCEEDED,
   ICMP_UNREACHABLE,
 } from "./icmpError.ts";
+import { confirmNew, DONE, leave, park } from "./leave.ts";
+import { PASS } from "./nat/kubeProxy.ts";
 import { isLoopback, MARK_NODEPORT, markOutbound, markPrimary, restoreMark } from "./nat/mark.ts";
 import { rewriteQuoted, writeBack, writeTtl } from "./nat/rewrite.ts";
-import { bindService, FILTER_DROP, FILTER_PASS, filterNew } from "./nat/service.ts";
+import { admitNew, bindService, filterNew } from "./nat/service.ts";
 import { bindSourceRules } from "./nat/source.ts";
 import { FRAG_ANY, PROTO_ICMP } from "./packet.ts";
-import { type Reason, reason } from "./reasons.ts";
+import { REASONS, type Reason, reason } from "./reasons.ts";
 import type { NodeRow } from "./rows.ts";
 import { SERVICE_MODE_IPTABLES } from "./rows.ts";
 import { NEXT_ENI, NEXT_LOCAL, NEXT_POD } from "./tables.ts";
@@ -56,9 +55,6 @@ const RULE_FROM_ENI = 32_765;
 const RULE_MAIN = 32_766;
 
 const ICMP_REDIRECT = 5;
-/** The packet left the node by no ENI: it was delivered, answered, queued or dropped. */
-export const DONE = -1;
-
 /**
  * A packet's way through a node, in the order of Linux's hooks as kube-proxy and the VPC CNI use them
  * (docs/architecture.md, "The packet's way on a node").
@@ -89,6 +85,7 @@ export function walkNode(c: Context, node: number, from: number, via: number): n
     if (from === FROM_ENI && via === row.primaryEni) markPrimary(c, node, via);
     else if (from === FROM_POD) restoreMark(c, node);
   }
+  if (info === CT_NEW && !admitNew(c, row, from, first)) return DONE;
   let service = -1;
   if (first) {
     service = bindService(c, row, from);
@@ -140,28 +137,11 @@ export function walkNode(c: Context, node: number, from: number, via: number): n
       c.drop(reasonExhausted, node, STAGE_SNAT);
       return DONE;
     }
-    const entry = p.ct;
-    const confirmed = c.ct.confirm(entry, c.now);
-    if (confirmed === CONFIRM_CLASH || confirmed === CONFIRM_CHAIN) {
-      p.ct = -1;
-      c.drop(confirmed === CONFIRM_CHAIN ? reasonChain : reasonInsert, node, STAGE_CONFIRM);
-      return DONE;
-    }
+    if (c.parking !== null && park(c, c.parking, node, kind, target, fit, mtu)) return DONE;
+    if (!confirmNew(c, node)) return DONE;
   } else if (p.ct >= 0 && !restoreSource(c, node, related)) return DONE;
   writeBack(p);
-
-  // Out
-  p.ct = -1;
-  p.mark = 0;
-  if (kind === NEXT_ENI) {
-    if (fit === 0) return target;
-    c.cut(node, "eni", target, mtu);
-    return DONE;
-  }
-  const device = kind === NEXT_POD ? target : row.hostDevice;
-  if (fit === 0) c.deliver(device);
-  else c.cut(node, "device", device, mtu);
-  return DONE;
+  return leave(c, row, kind, target, fit, mtu);
 }
 
 /**
@@ -295,11 +275,11 @@ function traceRestore(c: Context, node: number, stage: number): void {
 /** kube-proxy's filter chains for a NEW packet that no service translated. False if it was refused. */
 function filter(c: Context, row: NodeRow, kind: number, from: number): boolean {
   const verdict = filterNew(c, row, kind === NEXT_LOCAL, from);
-  if (verdict === FILTER_PASS) return true;
-  if (verdict === FILTER_DROP) c.drop(reasonUnknownAddress, row.id, STAGE_FILTER);
+  if (verdict === PASS) return true;
+  const why: Reason = verdict;
+  if (REASONS[why].verdict !== "REJECTED") c.drop(why, row.id, STAGE_FILTER);
   else {
     const source = errorSource(c, row);
-    const why: Reason = verdict;
     // The FORWARD hook stands behind ip_forward's decrement, and the error quotes the packet as it stands there.
     writeTtl(c.p);
     c.reject(why, row.id, STAGE_FILTER, source, ICMP_UNREACHABLE, CODE_PORT_UNREACHABLE, 0);
@@ -325,9 +305,6 @@ const reasonNoRoute = reason("NO_ROUTE");
 const reasonTtl = reason("TTL_EXCEEDED");
 const reasonTooBig = reason("FRAGMENTATION_NEEDED");
 const reasonInvalid = reason("INVALID_STATE");
-const reasonUnknownAddress = reason("SERVICE_ADDRESS_UNKNOWN");
 const reasonExhausted = reason("NAT_PORTS_EXHAUSTED");
-const reasonInsert = reason("CONNTRACK_INSERT_FAILED");
-const reasonChain = reason("CONNTRACK_CHAIN_TOO_LONG");
 const reasonRedirect = reason("NAT_REDIRECT");
 const reasonInner = reason("NAT_INNER_UNTRANSLATABLE");

@@ -1,3 +1,4 @@
+import { StaleUdp } from "./conntrack/staleUdp.ts";
 import { Context, type ContextOptions, WORK_ENI_IN, WORK_ENI_OUT, WORK_NODE_OUT } from "./context.ts";
 import {
   C_BATCH_PACKETS,
@@ -18,7 +19,8 @@ import {
 import { ACT_ACCEPT, type Decision, RULE_DEVICE, STAGE_DEVICE_IN, STAGE_ENI_IN } from "./decision.ts";
 import { enter, walkFabric, walkFromOutside } from "./fabric.ts";
 import { FROM_ENI, FROM_HOST, FROM_POD } from "./from.ts";
-import { DONE, walkGenerated, walkNode } from "./host.ts";
+import { walkGenerated, walkNode } from "./host.ts";
+import { DONE, release } from "./leave.ts";
 import { isLoopback } from "./nat/mark.ts";
 import {
   PARSE_ADDRESS,
@@ -34,6 +36,7 @@ import {
   PARSE_VERSION,
   PARSE_VNET,
 } from "./packet.ts";
+import type { Parking } from "./parking.ts";
 import { type Reason, reason } from "./reasons.ts";
 import { DEVICE_NODE, DEVICE_POD, type Patch } from "./rows.ts";
 import { NEXT_LOCAL } from "./tables.ts";
@@ -53,9 +56,11 @@ const MAX_WAIT_MS = 60_000;
  */
 export class Plane {
   readonly context: Context;
+  readonly #staleUdp: StaleUdp;
 
   constructor(options: ContextOptions) {
     this.context = new Context(options);
+    this.#staleUdp = new StaleUdp(this.context.ct, options.udpCleanup ?? "reconciler");
   }
 
   /** Arena and slots for the owner's read batches: packet k lies in slot k. */
@@ -63,22 +68,30 @@ export class Plane {
     return slotOffset(slot);
   }
 
-  /** Applies a patch. Established flows live on: conntrack holds their translation. */
+  /**
+   * Applies a patch. Established flows live on: conntrack holds their translation. Packets that wait for the confirmation
+   * of their entry go on first, by the tables that they were routed by: they are in `context.out` then.
+   */
   apply(patch: Patch): void {
     const c = this.context;
+    if (c.parking !== null) for (let s = c.parking.first(); s >= 0; s = c.parking.first()) this.#release(c.parking, s);
     c.tables.apply(patch);
     for (const row of patch.put) if (row.t === "node") c.ct.setZoneLimit(row.id, row.conntrackLimit);
     for (const row of patch.gone) if (row.t === "node") c.ct.flushZone(row.id);
+    this.#staleUdp.apply(patch);
     c.counters[C_ROUTES] = c.tables.routeCount();
     c.counters[C_GENERATION] = c.tables.generation;
   }
 
-  /** Timers: call once a batch, with the batch's time. */
+  /** Timers: call once a batch, with the batch's time. Packets that waited may be in `context.out` then. */
   tick(now: number): void {
     const c = this.context;
     c.now = now;
     c.ct.expire(now, EXPIRE_BUDGET);
     c.expireFragments();
+    const { parking } = c;
+    if (parking !== null)
+      for (let s = parking.expired(now); s >= 0; s = parking.expired(now)) this.#release(parking, s);
     c.counters[C_CT_ENTRIES] = c.ct.total;
   }
 
@@ -87,7 +100,9 @@ export class Plane {
     const c = this.context;
     const fragments = c.reassembly.nextExpiry(now);
     const conntrack = c.ct.nextExpiry(now);
-    return Math.min(MAX_WAIT_MS, conntrack, fragments < 0 ? MAX_WAIT_MS : fragments);
+    const parked = c.parking === null ? -1 : c.parking.nextExpiry(now);
+    const queued = Math.min(fragments < 0 ? MAX_WAIT_MS : fragments, parked < 0 ? MAX_WAIT_MS : parked);
+    return Math.min(MAX_WAIT_MS, conntrack, queued);
   }
 
   /** Counts a read batch; {@link process} counts its packets. */
@@ -113,7 +128,16 @@ export class Plane {
       c.drop(PARSE_REASONS[parsed], c.tables.deviceNode[device] ?? -1, STAGE_DEVICE_IN);
       return;
     }
+    const { parking } = c;
+    if (parking !== null && !c.ct.trial) parking.step();
     this.#enterDevice(device);
+    this.#work();
+    if (parking !== null && !c.ct.trial) this.#goOn(parking);
+  }
+
+  /** Walks what arose from the packet, until nothing is left. */
+  #work(): void {
+    const c = this.context;
     let work = c.nextWork();
     while (work !== 0) {
       const arg = c.workArg;
@@ -162,6 +186,21 @@ export class Plane {
       } else counters[C_DROPS + reasonWriteFailed]++;
     }
     c.reset();
+  }
+
+  /** Another packet was taken in, and is where it goes: those that waited for it go on. */
+  #goOn(parking: Parking): void {
+    for (let s = parking.due(); s >= 0; s = parking.due()) this.#release(parking, s);
+  }
+
+  #release(parking: Parking, slot: number): void {
+    const c = this.context;
+    // A decision is about another packet.
+    const { decision } = c;
+    c.decision = null;
+    this.#follow(release(c, parking, slot));
+    this.#work();
+    c.decision = decision;
   }
 
   #enterDevice(device: number): void {

@@ -50,7 +50,11 @@ export const REASONS = [
   row("NO_ROUTE", "No route of the node's table matches the destination.", "REJECTED"),
   // Services.
   row("SERVICE_NO_ENDPOINTS", "The service has no usable endpoint: kube-proxy rejects.", "REJECTED"),
-  row("SERVICE_PORT_UNKNOWN", "The ClusterIP has no such port: kube-proxy's nftables rules reject.", "REJECTED"),
+  row(
+    "SERVICE_PORT_UNKNOWN",
+    "The service's address has no such port: kube-proxy's nftables and IPVS rules reject.",
+    "REJECTED",
+  ),
   row("SERVICE_ADDRESS_UNKNOWN", "No service has this address of the service CIDR: kube-proxy's nftables rules drop."),
   // The VPC.
   row("SOURCE_DEST_CHECK", "The ENI's source/destination check: the source is no address of the ENI it left by."),
@@ -64,6 +68,13 @@ export const REASONS = [
   row("DEVICE_GONE", "The receiver's device is gone."),
   row("DEVICE_WRITE_FAILED", "The kernel refused the write to the receiver's TUN device."),
   row("WORK_QUEUE_FULL", "More packets arose from one packet than the plane holds."),
+  // Policies of services.
+  row(
+    "SERVICE_NO_LOCAL_ENDPOINT",
+    "A traffic policy is Local and the node has no endpoint of the service: kube-proxy drops.",
+  ),
+  row("SERVICE_SOURCE_RANGE", "The source is not in the service's loadBalancerSourceRanges."),
+  row("SERVICE_CLUSTER_IP_EXTERNAL", "Cilium drops what comes to a ClusterIP from outside the cluster."),
 ] as const satisfies readonly ReasonRow[];
 
 export type ReasonCode = (typeof REASONS)[number]["code"];

@@ -24,8 +24,16 @@ export interface DeviceRow {
   mtu: number;
 }
 
+/** kube-proxy's modes, and Cilium's replacement of it as far as its per-packet path goes. */
 export const SERVICE_MODE_IPTABLES = 0;
 export const SERVICE_MODE_NFTABLES = 1;
+export const SERVICE_MODE_IPVS = 2;
+export const SERVICE_MODE_CILIUM = 3;
+export type ServiceMode =
+  | typeof SERVICE_MODE_IPTABLES
+  | typeof SERVICE_MODE_NFTABLES
+  | typeof SERVICE_MODE_IPVS
+  | typeof SERVICE_MODE_CILIUM;
 
 /** AWS_VPC_K8S_CNI_RANDOMIZESNAT, and `external` for AWS_VPC_K8S_CNI_EXTERNALSNAT=true or snatPolicy Disabled. */
 export const SNAT_NONE = 0;
@@ -41,7 +49,7 @@ export interface NodeRow {
   hostDevice: number;
   primaryEni: number;
   primaryAddress: number;
-  serviceMode: typeof SERVICE_MODE_IPTABLES | typeof SERVICE_MODE_NFTABLES;
+  serviceMode: ServiceMode;
   snatMode: number;
   masqueradeAll: boolean;
   /** kube-proxy's --cluster-cidr; null where it has no local detector, which is EKS's default. */
@@ -131,19 +139,83 @@ export interface OutsideRow {
 export interface Endpoint {
   address: number;
   port: number;
+  /** For weighted schedulers; 1 or more. */
+  weight: number;
 }
 
-/** One ServicePort. An address of 0 with nodePort set is the NodePort of the service. */
+/** By what a packet reaches a service port, and so which of its policies hold for it. */
+export const FRONTEND_CLUSTER_IP = 0;
+/** One of spec.externalIPs. */
+export const FRONTEND_EXTERNAL_IP = 1;
+/** One of status.loadBalancer.ingress[].ip: the only kind that loadBalancerSourceRanges hold for. */
+export const FRONTEND_LOAD_BALANCER_IP = 2;
+/** A port of the node's own addresses; the frontend's address is 0. */
+export const FRONTEND_NODE_PORT = 3;
+
+export interface Frontend {
+  kind:
+    | typeof FRONTEND_CLUSTER_IP
+    | typeof FRONTEND_EXTERNAL_IP
+    | typeof FRONTEND_LOAD_BALANCER_IP
+    | typeof FRONTEND_NODE_PORT;
+  address: number;
+  port: number;
+}
+
+/** How one of a set's endpoints is chosen. kube-proxy's iptables and nftables modes know random alone. */
+export const SCHEDULER_RANDOM = 0;
+/** IPVS: round robin, weighted, least connections, source hash, Maglev hash. */
+export const SCHEDULER_RR = 1;
+export const SCHEDULER_WRR = 2;
+export const SCHEDULER_LC = 3;
+export const SCHEDULER_SH = 4;
+export const SCHEDULER_MH = 5;
+/** Cilium: Maglev for what comes from outside, random for pods. */
+export const SCHEDULER_MAGLEV = 6;
+
+/**
+ * What a single node may choose from, where that is not what all may: indices into the row's endpoints. `cluster` is the
+ * set of "Cluster" policies (topology hints applied), `local` that of "Local" ones.
+ */
+export interface NodeEndpoints {
+  node: number;
+  cluster: number[];
+  local: number[];
+}
+
+/** One ServicePort: its addresses and ports, its policies, and the endpoints that kube-proxy would program for it. */
 export interface ServiceRow {
   t: "service";
   id: number;
-  /** ClusterIP, int32. */
-  address: number;
   protocol: number;
-  port: number;
-  /** 0 when the service has none. */
-  nodePort: number;
+  frontends: Frontend[];
+  /** All that any node may choose, in a stable order. */
   endpoints: Endpoint[];
+  /** What nodes without a set of their own choose from; indices into endpoints. They have no local endpoints. */
+  cluster: number[];
+  nodes: NodeEndpoints[];
+  /** Whether there is an endpoint anywhere: without one packets are rejected, without a local one dropped. */
+  hasEndpoints: boolean;
+  /** internalTrafficPolicy and externalTrafficPolicy: Local. */
+  internalLocal: boolean;
+  externalLocal: boolean;
+  /** sessionAffinity ClientIP: its timeout in seconds; 0: none. */
+  affinity: number;
+  scheduler: number;
+  /** loadBalancerSourceRanges; empty: all. */
+  sourceRanges: { prefix: number; length: number }[];
+}
+
+/** A container's hostPort, as the portmap plugin maps it on the pod's node. */
+export interface HostPortRow {
+  t: "hostPort";
+  node: number;
+  protocol: number;
+  /** hostIP, or 0: any of the node's addresses. */
+  address: number;
+  port: number;
+  target: number;
+  targetPort: number;
 }
 
 export type Row =
@@ -155,7 +227,8 @@ export type Row =
   | SubnetRow
   | SnatExemptRow
   | OutsideRow
-  | ServiceRow;
+  | ServiceRow
+  | HostPortRow;
 
 /** One change of a snapshot: a row to put, or a row to remove (its identity fields are read, the rest ignored). */
 export interface Patch {

@@ -9,7 +9,7 @@ import {
   type SubnetRow,
   type VpcRouteRow,
 } from "./rows.ts";
-import { ServiceTable } from "./services.ts";
+import { Services } from "./services/services.ts";
 
 /** What a node's main table says of an address; the low two bits of a value, the index is above. */
 export const NEXT_POD = 0;
@@ -76,7 +76,7 @@ export class Tables {
   /** Hosts beyond a gateway, by network: address to device. */
   readonly outside: Lpm[] = [];
 
-  readonly services = new ServiceTable();
+  readonly services = new Services();
 
   /** Applies a patch as a whole; rows that go are taken out before rows that come. */
   apply(patch: Patch): void {
@@ -137,6 +137,9 @@ export class Tables {
       case "service":
         this.services.put(row);
         break;
+      case "hostPort":
+        this.services.putHostPort(row);
+        break;
     }
   }
 
@@ -148,6 +151,7 @@ export class Tables {
       case "node":
         this.nodes[row.id] = null;
         this.nodeRoutes[row.id]?.delete(0, 0);
+        this.services.removeNode(row.id);
         break;
       case "eni":
         this.#removeEni(row.id);
@@ -170,6 +174,9 @@ export class Tables {
         break;
       case "service":
         this.services.remove(row.id);
+        break;
+      case "hostPort":
+        this.services.removeHostPort(row);
         break;
     }
   }

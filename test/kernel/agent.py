@@ -161,7 +161,11 @@ held = []
 def send_raw(request):
     for packet in request["packets"]:
         data = bytes.fromhex(packet)
-        raw.sendto(data, (socket.inet_ntoa(data[16:20]), 0))
+        try:
+            raw.sendto(data, (socket.inet_ntoa(data[16:20]), 0))
+        except PermissionError:
+            # Linux tells a sender in the node itself what the OUTPUT hook dropped; podplane's sender hears nothing.
+            pass
 
 
 def outcome(error):
@@ -218,6 +222,8 @@ def serve(_):
 def hold_udp(request):
     """Binds UDP ports for good, so that the kernel does not call them unreachable when a crafted flow is answered."""
     for port in request["ports"]:
+        if any(holder.getsockname()[1] == port for holder in held):
+            continue
         holder = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         holder.bind(("0.0.0.0", port))
         held.append(holder)

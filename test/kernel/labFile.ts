@@ -1,15 +1,17 @@
-/** The lab that both worlds are: podplane reads it as a lab file, the kernel's twin is built from the same constants. */
+import type { TestLab } from "./testLab.ts";
+
+/** The lab of most probes: one service of each kind of endpoint, clients everywhere. */
 
 export type Mode = "iptables" | "nftables";
 
-export interface ServicePort {
+interface ServicePort {
   protocol: "TCP" | "UDP";
   port: number;
   targetPort: number;
   nodePort: number;
 }
 
-export interface Service {
+interface Service {
   name: string;
   clusterIP: string;
   /** Pods behind it, by name. */
@@ -25,26 +27,26 @@ export const CLOSED = 9999;
 /** A port that no service has. */
 export const UNSERVED = 443;
 
-export const VPC_CIDR = "10.0.0.0/16";
-export const SERVICE_CIDR = "172.20.0.0/16";
+const VPC_CIDR = "10.0.0.0/16";
+const SERVICE_CIDR = "172.20.0.0/16";
 export const UNALLOCATED = "172.20.0.200";
-export const OFFICE_CIDR = "192.168.0.0/16";
+const OFFICE_CIDR = "192.168.0.0/16";
 
-export const HOSTS: Record<string, { address: string; mtu: number; subnet?: string; network?: string }> = {
+const HOSTS: Record<string, { address: string; mtu: number; subnet?: string; network?: string }> = {
   rds: { address: "10.0.1.200", mtu: 9001, subnet: "nodes-a" },
   web: { address: "203.0.113.10", mtu: 1500, network: "internet" },
   office: { address: "192.168.5.5", mtu: 1500, network: "office" },
 };
 
-export const SUBNETS = [
+const SUBNETS = [
   { name: "nodes-a", cidr: "10.0.1.0/24", router: "10.0.1.1" },
   { name: "nodes-b", cidr: "10.0.2.0/24", router: "10.0.2.1" },
 ];
 
 /** Several clients, because a node sends one client only so many ICMP errors a second. */
-export const CLIENTS = Array.from({ length: 14 }, (_, i) => `client-${i + 1}`);
+const CLIENTS = Array.from({ length: 14 }, (_, i) => `client-${i + 1}`);
 
-export const PODS: { name: string; node: string; eni: string }[] = [
+const PODS: { name: string; node: string; eni: string }[] = [
   ...[...CLIENTS, "near"].map((name) => ({ name, node: "node-1", eni: "eth0" })),
   ...["side", "side-2"].map((name) => ({ name, node: "node-1", eni: "eth1" })),
   ...["api-1", "api-2", "api-3"].map((name) => ({ name, node: "node-2", eni: "eth0" })),
@@ -63,7 +65,7 @@ const udp = (port: number, targetPort: number, nodePort: number): ServicePort =>
   nodePort,
 });
 
-export const SERVICES: Service[] = [
+const SERVICES: Service[] = [
   {
     name: "api",
     clusterIP: "172.20.0.20",
@@ -92,7 +94,7 @@ export const SERVICES: Service[] = [
 ];
 
 /** Ports of servers, as a client names them or as they are behind a service. */
-export const SERVER_PORTS: ReadonlySet<number> = new Set([
+const SERVER_PORTS: ReadonlySet<number> = new Set([
   ...SERVICES.flatMap(({ ports }) => ports.flatMap((p) => [p.port, p.targetPort, p.nodePort])),
   TCP_SERVER,
   UDP_SERVER,
@@ -104,16 +106,15 @@ export const SERVER_PORTS: ReadonlySet<number> = new Set([
  * What kube-proxy takes for pod addresses. With all of the VPC, nothing in it is masqueraded on its way to a ClusterIP;
  * with the clients' prefix alone, the node and the pod of the second ENI are.
  */
-export const CLUSTER_CIDR: Record<Mode, string> = { iptables: VPC_CIDR, nftables: "10.0.1.16/28" };
+const CLUSTER_CIDR: Record<Mode, string> = { iptables: VPC_CIDR, nftables: "10.0.1.16/28" };
 
-export const kernelLabName = (mode: Mode): string => `kernel-${mode}`;
+const labName = (mode: Mode): string => `kernel-${mode}`;
 
-/** YAML documents, in the part of YAML that is JSON. */
-export function labText(mode: Mode): string {
+function labText(mode: Mode): string {
   const lab = {
     apiVersion: "podplane.dev/v1alpha1",
     kind: "Lab",
-    metadata: { name: kernelLabName(mode) },
+    metadata: { name: labName(mode) },
     spec: {
       seed: 7,
       // Both ways: whole packets in one lab, super-packets in the other.
@@ -173,3 +174,18 @@ export function labText(mode: Mode): string {
   }));
   return [lab, ...pods, ...services].map((document) => JSON.stringify(document)).join("\n---\n");
 }
+
+export const LAB: TestLab = {
+  name: labName,
+  text: labText,
+  pods: PODS.map(({ name }) => name),
+  hosts: Object.keys(HOSTS),
+  nodes: ["node-1", "node-2"],
+  addresses: new Map([
+    ...SERVICES.map(({ clusterIP, name }): [string, string] => [`svc/${name}`, clusterIP]),
+    ...Object.entries(HOSTS).map(([name, { address }]): [string, string] => [name, address]),
+  ]),
+  serverPorts: SERVER_PORTS,
+  witness: CLIENTS[0],
+  near: ["rds", "api-1"],
+};

@@ -1,4 +1,5 @@
 import type { Agent } from "./agent.ts";
+import type { TestLab } from "./testLab.ts";
 
 /** An ENI of a node. */
 export interface Eni {
@@ -8,7 +9,7 @@ export interface Eni {
   publicAddress: string | null;
 }
 
-/** Who has which address: podplane's choice, and the twin's order. */
+/** Who has which address: podplane's choice, which the twin's is as well. */
 export interface Plan {
   /** Pods and hosts; nodes by their primary address. */
   addresses: Map<string, string>;
@@ -19,6 +20,7 @@ export interface Plan {
 
 /** One of the two networks that the probes run in. */
 export interface World {
+  readonly lab: TestLab;
   readonly plan: Plan;
   agent(end: string): Agent;
   close(): Promise<void>;

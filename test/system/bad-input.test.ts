@@ -144,7 +144,7 @@ describe("up refuses", () => {
     const second = await podplane.run("up", QUICKSTART, "--metrics-port", "0");
     expect(second.status).toBe(1);
     expect(second.stderr).toMatch(/a lab is running at .*quickstart\.sock: take it down with `podplane down`/);
-    expect(await podplane.get("pods")).toHaveLength(4);
+    expect(await podplane.get("pods")).toHaveLength(6);
     await podplane.finish();
   });
 });
@@ -175,7 +175,7 @@ describe("a running lab refuses", () => {
     await refuse(/belongs to deployment\/default\/api/, "delete", "pod/api-1");
     const bad = podplane.write("bad.yaml", [podDocument("web", { spec: { nodeName: "node-9" } })]);
     await refuse(/bad\.yaml:\d+:\d+: spec\.nodeName: .*node-9/, "apply", "-f", bad);
-    expect(await podplane.get("pods")).toHaveLength(4);
+    expect(await podplane.get("pods")).toHaveLength(6);
     await podplane.serving("pod/api-1", "pod/api-2", "pod/api-3");
     expect(await podplane.sh("pod/client", "curl -sS http://api/")).toContain("api-");
     await podplane.finish();

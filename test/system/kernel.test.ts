@@ -1,28 +1,36 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EXPLAINED } from "../kernel/explained.ts";
-import { KernelWorld } from "../kernel/kernelWorld.ts";
-import type { Mode } from "../kernel/labFile.ts";
-import { PodplaneWorld } from "../kernel/podplaneWorld.ts";
+import type { Probe } from "../kernel/flows.ts";
+import { LAB, type Mode } from "../kernel/labFile.ts";
+import { LabWorld } from "../kernel/labWorld.ts";
 import { PROBES } from "../kernel/probes.ts";
+import { SERVICE_LAB } from "../kernel/serviceLab.ts";
+import { SERVICE_PROBES } from "../kernel/serviceProbes.ts";
 import { Stage } from "../kernel/stage.ts";
+import type { TestLab } from "../kernel/testLab.ts";
 
 // The same flows through podplane and through the kernel; test/kernel/README.md says how.
 
-describe.each<Mode>(["iptables", "nftables"])("podplane and the kernel, %s mode", (mode) => {
-  let podplane: PodplaneWorld;
-  let kernel: KernelWorld;
+const SUITES: [string, Mode, TestLab, readonly Probe[]][] = (["iptables", "nftables"] as const).flatMap((mode) => [
+  ["podplane and the kernel", mode, LAB, PROBES],
+  ["services in podplane and in the kernel", mode, SERVICE_LAB, SERVICE_PROBES],
+]);
+
+describe.each(SUITES)("%s, %s mode", (_, mode, lab, all) => {
+  let podplane: LabWorld;
+  let kernel: LabWorld;
 
   beforeAll(async () => {
-    podplane = await PodplaneWorld.start(mode);
-    kernel = await KernelWorld.start(mode, podplane.plan);
+    podplane = await LabWorld.podplane(lab, mode);
+    kernel = await LabWorld.kernel(lab, mode, podplane.plan);
   });
   afterAll(async () => {
     await Promise.all([podplane?.close(), kernel?.close()]);
   });
 
-  const probes = PROBES.map((probe, number) => ({ probe, number })).filter(
-    ({ probe }) => probe.modes?.includes(mode) ?? true,
-  );
+  const probes = all
+    .map((probe, number) => ({ probe, number }))
+    .filter(({ probe }) => probe.modes?.includes(mode) ?? true);
 
   it.each(probes.map(({ probe, number }) => [probe.name, probe, number] as const))(
     "%s",

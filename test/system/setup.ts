@@ -5,6 +5,7 @@ import { DIST } from "./support/dist.ts";
 
 /** Programs that the tests run, by the Debian package that has them. */
 const PROGRAMS: Record<string, string[]> = {
+  "bind9-dnsutils": ["dig"],
   curl: ["curl"],
   iperf3: ["iperf3"],
   iproute2: ["ip", "ss"],

@@ -4,7 +4,8 @@ import type { ObjectPath } from "../objects/finding.ts";
 import type { ObjectProblem } from "../objects/objectError.ts";
 import { hasDataPath, hasNodePorts, type Service } from "../objects/service.ts";
 import { NODE_PORTS } from "./bands.ts";
-import { slicesOf } from "./endpoints.ts";
+import { sliceIndex, slicesOf } from "./endpoints.ts";
+import { checkServiceFields } from "./serviceFields.ts";
 
 function checkPorts(service: Service, problem: (path: ObjectPath, message: string) => void): void {
   const { ports } = service.spec;
@@ -36,26 +37,54 @@ function checkPorts(service: Service, problem: (path: ObjectPath, message: strin
   });
 }
 
+/** What was found of an object by itself: it never changes, so once is enough. */
+const FOUND = new WeakMap<Service | EndpointSlice, readonly ObjectProblem[]>();
+
+function once<T extends Service | EndpointSlice>(object: T, check: (object: T) => ObjectProblem[]) {
+  const known = FOUND.get(object);
+  if (known !== undefined) return known;
+  const found = check(object);
+  FOUND.set(object, found);
+  return found;
+}
+
+function serviceProblems(service: Service): ObjectProblem[] {
+  const problems: ObjectProblem[] = [];
+  const problem = (path: ObjectPath, message: string) => problems.push({ object: service, path, message });
+  checkServiceFields(service, problem);
+  if (hasDataPath(service)) checkPorts(service, problem);
+  return problems;
+}
+
+function sliceProblems(slice: EndpointSlice): ObjectProblem[] {
+  if (slice.addressType !== "IPv4") return [];
+  return slice.endpoints.flatMap(({ addresses: [address] }, i) =>
+    parseAddress(address) === null
+      ? [
+          {
+            object: slice,
+            path: ["endpoints", i, "addresses", 0],
+            message: `expected an IPv4 address, got "${address}"; change it, or addressType`,
+          },
+        ]
+      : [],
+  );
+}
+
 /** The rules that a Service and the slices beside it have to meet besides their schemas. */
 export function checkServices(services: readonly Service[], slices: readonly EndpointSlice[]): ObjectProblem[] {
   const problems: ObjectProblem[] = [];
+  const index = sliceIndex(slices);
   for (const service of services) {
-    if (!hasDataPath(service)) continue;
-    const problem = (path: ObjectPath, message: string) => problems.push({ object: service, path, message });
-    checkPorts(service, problem);
-    if (Object.keys(service.spec.selector ?? {}).length === 0 && slicesOf(service, slices).length === 0)
-      problem(["spec"], "expected a selector, or an EndpointSlice for this service, got neither; add spec.selector");
+    problems.push(...once(service, serviceProblems));
+    const selects = Object.keys(service.spec.selector ?? {}).length > 0;
+    if (hasDataPath(service) && !selects && slicesOf(service, index).length === 0)
+      problems.push({
+        object: service,
+        path: ["spec"],
+        message: "expected a selector, or an EndpointSlice for this service, got neither; add spec.selector",
+      });
   }
-  for (const slice of slices) {
-    if (slice.addressType !== "IPv4") continue;
-    slice.endpoints.forEach((endpoint, i) => {
-      if (parseAddress(endpoint.addresses[0]) === null)
-        problems.push({
-          object: slice,
-          path: ["endpoints", i, "addresses", 0],
-          message: `expected an IPv4 address, got "${endpoint.addresses[0]}"; change it, or addressType`,
-        });
-    });
-  }
+  for (const slice of slices) problems.push(...once(slice, sliceProblems));
   return problems;
 }

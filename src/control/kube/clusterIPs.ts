@@ -16,6 +16,7 @@ const AT = ["spec", "clusterIP"];
  * ones in the order of namespace and name.
  *
  * @param before what this function returned last time, so that nothing moves.
+ * @returns `before` itself where nothing changed.
  */
 export function assignClusterIPs(
   services: readonly Service[],
@@ -23,6 +24,10 @@ export function assignClusterIPs(
   before: ClusterIPs,
   problems: ObjectProblem[],
 ): ClusterIPs {
+  const routed = services.filter(hasDataPath);
+  const settled = routed.filter((s) => before.has(objectKey(s)) && keeps(s, before));
+  // Most changes are of something else.
+  if (settled.length === routed.length && routed.length === before.size) return before;
   const owners = new Map<number, string>();
   const given = new Map<string, number>();
   const give = (service: Service, address: number): boolean => {
@@ -38,10 +43,8 @@ export function assignClusterIPs(
     return true;
   };
 
-  const routed = services.filter(hasDataPath);
   // An address in use stays where it is; who asks for it later is told so.
   const written = routed.filter((s) => s.spec.clusterIP !== "");
-  const settled = routed.filter((s) => before.has(objectKey(s)) && keeps(s, before));
   for (const service of settled) give(service, before.get(objectKey(service)) ?? 0);
   for (const service of written) {
     if (given.has(objectKey(service))) continue;

@@ -1,7 +1,12 @@
-import type { Deployment } from "../objects/deployment.ts";
+import type { DaemonSet } from "../objects/daemonSet.ts";
+import type { Deployment, PodTemplate } from "../objects/deployment.ts";
 import type { ObjectPath } from "../objects/finding.ts";
 import { objectKey } from "../objects/kinds.ts";
 import type { Pod, PodSpec } from "../objects/pod.ts";
+import type { StatefulSet } from "../objects/statefulSet.ts";
+
+/** An object that has pods made from a template. */
+export type PodController = Deployment | StatefulSet | DaemonSet;
 
 /** A pod that should run, whatever object asks for it. */
 export interface DesiredPod {
@@ -13,12 +18,16 @@ export interface DesiredPod {
   readonly annotations: Readonly<Record<string, string>>;
   readonly spec: PodSpec;
   /** The object that asks for it, and where in it the pod's metadata and spec are. */
-  readonly owner: Pod | Deployment;
+  readonly owner: Pod | PodController;
   readonly at: ObjectPath;
 }
 
-function podKey(namespace: string, name: string): string {
+export function podKey(namespace: string, name: string): string {
   return `pod/${namespace}/${name}`;
+}
+
+export function isPodController(object: { readonly kind: string }): object is PodController {
+  return object.kind === "Deployment" || object.kind === "StatefulSet" || object.kind === "DaemonSet";
 }
 
 export function barePod(pod: Pod): DesiredPod {
@@ -26,22 +35,23 @@ export function barePod(pod: Pod): DesiredPod {
   return { key: objectKey(pod), namespace, name, labels, annotations, spec: pod.spec, owner: pod, at: [] };
 }
 
-/**
- * The pods of a Deployment: `NAME-1` to `NAME-n`. A cluster gives them random names; a lab's have to be the same every
- * time, so that commands, tests and captures can name them. There is no rolling update: a pod whose template changed
- * keeps its name and, where it may, its node and address.
- */
-export function deploymentPods(deployment: Deployment): DesiredPod[] {
-  const { namespace, name } = deployment.metadata;
-  const { template, replicas } = deployment.spec;
-  return Array.from({ length: replicas }, (_, i) => ({
-    key: podKey(namespace, `${name}-${i + 1}`),
+/** A pod of a controller's template. @param labels of its own, besides the template's */
+export function templatePod(
+  owner: PodController,
+  name: string,
+  labels: Readonly<Record<string, string>>,
+  spec: PodSpec = owner.spec.template.spec,
+): DesiredPod {
+  const { namespace } = owner.metadata;
+  const { metadata }: PodTemplate = owner.spec.template;
+  return {
+    key: podKey(namespace, name),
     namespace,
-    name: `${name}-${i + 1}`,
-    labels: template.metadata.labels,
-    annotations: template.metadata.annotations,
-    spec: template.spec,
-    owner: deployment,
+    name,
+    labels: { ...metadata.labels, ...labels },
+    annotations: metadata.annotations,
+    spec,
+    owner,
     at: ["spec", "template"],
-  }));
+  };
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { duration } from "./duration.ts";
 import { dnsLabel, notEmpty, stringMap } from "./fields.ts";
+import { intOrPercent } from "./intOrPercent.ts";
 
 /** Most pods that one event may ask for, and most machines. */
 const PODS_MAX = 100_000;
@@ -11,9 +12,6 @@ const count = (what: string, min: number, max: number) => {
   const error = `expected ${what} from ${min} to ${max}`;
   return z.int({ error }).min(min, { error }).max(max, { error });
 };
-
-const intOrPercentError = "expected a number of pods such as 1, or a percentage such as 25%";
-const intOrPercent = z.union([z.int().min(0), z.string().regex(/^\d{1,3}%$/)], { error: intOrPercentError });
 
 /** Kubernetes' default of both (apps/v1 RollingUpdateDeployment). */
 const DEFAULT_STEP = "25%";

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { type DaemonSet, daemonSetSchema } from "./daemonSet.ts";
 import { type Deployment, deploymentSchema } from "./deployment.ts";
 import { type EndpointSlice, endpointSliceSchema } from "./endpointSlice.ts";
 import { type EniConfig, eniConfigSchema } from "./eniConfig.ts";
@@ -9,6 +10,7 @@ import { type Pod, podSchema } from "./pod.ts";
 import { type SecurityGroupPolicy, securityGroupPolicySchema } from "./securityGroupPolicy.ts";
 import { type Service, serviceSchema } from "./service.ts";
 import { type ServiceAccount, serviceAccountSchema } from "./serviceAccount.ts";
+import { type StatefulSet, statefulSetSchema } from "./statefulSet.ts";
 
 /** An object that podplane acts on, checked and with its defaults filled in. */
 export type LabObject =
@@ -16,6 +18,8 @@ export type LabObject =
   | Namespace
   | Pod
   | Deployment
+  | StatefulSet
+  | DaemonSet
   | Service
   | EndpointSlice
   | ServiceAccount
@@ -42,6 +46,8 @@ export const KINDS: Readonly<Record<ObjectKind, KindRow>> = {
   Namespace: { apiVersion: "v1", schema: namespaceSchema, prefix: "namespace", namespaced: false },
   Pod: { apiVersion: "v1", schema: podSchema, prefix: "pod", namespaced: true },
   Deployment: { apiVersion: "apps/v1", schema: deploymentSchema, prefix: "deployment", namespaced: true },
+  StatefulSet: { apiVersion: "apps/v1", schema: statefulSetSchema, prefix: "statefulset", namespaced: true },
+  DaemonSet: { apiVersion: "apps/v1", schema: daemonSetSchema, prefix: "daemonset", namespaced: true },
   Service: { apiVersion: "v1", schema: serviceSchema, prefix: "svc", namespaced: true },
   EndpointSlice: {
     apiVersion: "discovery.k8s.io/v1",
@@ -69,9 +75,17 @@ export function isKind(kind: string): kind is ObjectKind {
   return Object.hasOwn(KINDS, kind);
 }
 
+/** An object never changes: its key is made once. */
+const KEYS = new WeakMap<LabObject, string>();
+
 /** `pod/default/web-1`, `lab/quickstart`: one name for each object, whatever it changes to. */
 export function objectKey(object: LabObject): string {
+  const known = KEYS.get(object);
+  if (known !== undefined) return known;
   const { prefix } = KINDS[object.kind];
   const { metadata } = object;
-  return "namespace" in metadata ? `${prefix}/${metadata.namespace}/${metadata.name}` : `${prefix}/${metadata.name}`;
+  const key =
+    "namespace" in metadata ? `${prefix}/${metadata.namespace}/${metadata.name}` : `${prefix}/${metadata.name}`;
+  KEYS.set(object, key);
+  return key;
 }

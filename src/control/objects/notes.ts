@@ -4,7 +4,7 @@ import type { LabObject } from "./kinds.ts";
 import type { Lab } from "./lab.ts";
 import { isDownwardField, type PodSpec } from "./pod.ts";
 import type { SecurityGroupPolicy } from "./securityGroupPolicy.ts";
-import type { Service } from "./service.ts";
+import { loadBalancerIPs, type Service } from "./service.ts";
 
 function labNotes(lab: Lab): Finding[] {
   const notes: Finding[] = [];
@@ -18,25 +18,24 @@ function labNotes(lab: Lab): Finding[] {
   return notes;
 }
 
-function serviceNotes(service: Service): Finding[] {
-  const { spec } = service;
+function serviceNotes({ spec, status }: Service): Finding[] {
   const notes: Finding[] = [];
-  if (spec.type === "LoadBalancer")
+  if (spec.type === "LoadBalancer" && loadBalancerIPs({ spec, status }).length === 0)
     notes.push({
       path: ["spec", "type"],
-      message: "no load balancer yet: the ClusterIP and the node ports of a LoadBalancer service work",
+      message:
+        "no load balancer: nobody gives a LoadBalancer service an address here; its ClusterIP and node ports work, " +
+        "and addresses of status.loadBalancer.ingress or spec.loadBalancerIP do",
     });
-  const defaults = {
-    sessionAffinity: "None",
-    internalTrafficPolicy: "Cluster",
-    externalTrafficPolicy: "Cluster",
-  } as const;
-  for (const field of Object.keys(defaults) as (keyof typeof defaults)[])
-    if (spec[field] !== defaults[field])
+  if ([...spec.externalIPs, ...spec.loadBalancerSourceRanges].some((text) => text.includes(":")))
+    notes.push({ path: ["spec"], message: "ignored: IPv6 addresses of a Service, as kube-proxy for IPv4 does" });
+  (status?.loadBalancer.ingress ?? []).forEach((ingress, i) => {
+    if (ingress.hostname !== undefined)
       notes.push({
-        path: ["spec", field],
-        message: `not acted on yet: Service spec.${field} is taken as ${defaults[field]}`,
+        path: ["status", "loadBalancer", "ingress", i, "hostname"],
+        message: "ignored: kube-proxy acts on the addresses of a load balancer alone, never on its hostname",
       });
+  });
   return notes;
 }
 
@@ -81,7 +80,9 @@ export function objectNotes(object: LabObject): Finding[] {
     case "Pod":
       return podNotes("Pod", [], object.spec);
     case "Deployment":
-      return podNotes("Deployment", ["spec", "template"], object.spec.template.spec);
+    case "StatefulSet":
+    case "DaemonSet":
+      return podNotes(object.kind, ["spec", "template"], object.spec.template.spec);
     case "SecurityGroupPolicy":
       return policyNotes(object);
     case "EndpointSlice":

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { dnsLabel, notEmpty, port, stringMap, words } from "./fields.ts";
 import { objectMeta, protocolName } from "./meta.ts";
+import { dnsConfigSchema, dnsPolicySchema } from "./podDns.ts";
+import { execSchema, probeSchema } from "./probe.ts";
 import { DEFAULT_SERVICE_ACCOUNT } from "./serviceAccount.ts";
 
 /** Pins a pod to one of its node's ENIs by the interface's name: eth0, eth1, ... */
@@ -26,6 +28,13 @@ const envVar = z.strictObject({
   valueFrom: z.strictObject({ fieldRef: z.strictObject({ fieldPath: notEmpty }).optional() }).optional(),
 });
 
+/** What runs before a container gets SIGTERM. */
+const preStopSchema = z
+  .strictObject({ exec: execSchema.optional(), sleep: z.strictObject({ seconds: z.int().min(0) }).optional() })
+  .refine((hook) => (hook.exec === undefined) !== (hook.sleep === undefined), {
+    error: "expected one of exec and sleep",
+  });
+
 const containerSchema = z.strictObject({
   name: dnsLabel,
   /** Pods have no images: accepted, never read. */
@@ -39,11 +48,20 @@ const containerSchema = z.strictObject({
         name: notEmpty.optional(),
         containerPort: port,
         protocol: protocolName.default("TCP"),
+        hostPort: port.optional(),
+        hostIP: z.string().optional(),
       }),
     )
     .default([]),
   env: z.array(envVar).default([]),
+  readinessProbe: probeSchema.optional(),
+  livenessProbe: probeSchema.optional(),
+  startupProbe: probeSchema.optional(),
+  lifecycle: z.strictObject({ preStop: preStopSchema.optional() }).prefault({}),
 });
+
+/** The API server's default of terminationGracePeriodSeconds. */
+const DEFAULT_GRACE = 30;
 
 const tolerationSchema = z.strictObject({
   key: z.string().default(""),
@@ -57,6 +75,13 @@ export const podSpecSchema = z.strictObject({
   nodeSelector: stringMap.default({}),
   tolerations: z.array(tolerationSchema).default([]),
   hostNetwork: z.boolean().default(false),
+  dnsPolicy: dnsPolicySchema.default("ClusterFirst"),
+  dnsConfig: dnsConfigSchema.optional(),
+  /** Name of its own in the headless service `subdomain`. */
+  hostname: dnsLabel.optional(),
+  subdomain: dnsLabel.optional(),
+  /** From deletion to SIGKILL. */
+  terminationGracePeriodSeconds: z.int().min(0).default(DEFAULT_GRACE),
   serviceAccountName: notEmpty.default(DEFAULT_SERVICE_ACCOUNT),
   containers: z.array(containerSchema).min(1),
 });

@@ -33,6 +33,10 @@ const BOOKKEEPING: ReadonlySet<string> = new Set([
   "spec.clusterIPs",
   "spec.ipFamilies",
   "spec.ipFamilyPolicy",
+  "status.conditions",
+  "status.loadBalancer.ingress[].ports",
+  "endpoints[].targetRef",
+  "endpoints[].deprecatedTopology",
 ]);
 
 const isFields = (value: unknown): value is Record<string, unknown> =>

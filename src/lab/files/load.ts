@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { Cluster } from "../../control/cluster.ts";
+import { Cluster, type ClusterOptions } from "../../control/cluster.ts";
 import { compareText } from "../../control/near.ts";
 import { LAB_API_VERSION } from "../../control/objects/lab.ts";
 import { ObjectError } from "../../control/objects/objectError.ts";
@@ -18,11 +18,11 @@ function wholeFile(file: string, message: string): LabError {
   return new LabError([{ file, line: 0, column: 0, path: "", message }]);
 }
 
-/** Texts of a file, or of all *.yaml and *.yml of a directory in the order of their names. */
+/** Texts of a file, or of all *.yaml, *.yml and *.json of a directory in the order of their names, as kubectl does. */
 function readTexts(path: string): FileText[] {
   try {
     if (!statSync(path).isDirectory()) return [{ file: path, text: readFileSync(path, "utf8") }];
-    const names = readdirSync(path).filter((name) => /\.ya?ml$/.test(name));
+    const names = readdirSync(path).filter((name) => /\.(ya?ml|json)$/.test(name));
     if (names.length === 0) throw wholeFile(path, "expected *.yaml files in the directory, got none; add lab.yaml");
     return names.sort(compareText).map((name) => {
       const file = join(path, name);
@@ -47,16 +47,17 @@ export function loadObjects(path: string): LabFiles {
  * Reads a lab and makes its cluster, so that everything that could be wrong with it has been found.
  *
  * @param path a directory or a file.
+ * @param options of the cluster.
  * @throws LabError with all problems.
  */
-export function loadLab(path: string): LoadedLab {
+export function loadLab(path: string, options: ClusterOptions = {}): LoadedLab {
   const texts = readTexts(path);
   const files = readObjectFiles(texts);
   const directory = resolve(statSync(path).isDirectory() ? path : dirname(path));
   if (!files.objects.some((o) => o.kind === "Lab"))
     throw wholeFile(path, `expected one document of kind Lab (${LAB_API_VERSION}), got none; add it`);
   try {
-    return { ...files, cluster: new Cluster(files.objects), directory };
+    return { ...files, cluster: new Cluster(files.objects, options), directory };
   } catch (error) {
     if (error instanceof ObjectError) throw files.located(error);
     throw error;

@@ -3,6 +3,7 @@ import { type LabObject, objectKey } from "../../control/objects/kinds.ts";
 import type { ObjectError } from "../../control/objects/objectError.ts";
 import { readObjects } from "../../control/objects/read.ts";
 import { checkLab } from "../../control/vpc/checkLab.ts";
+import { parseJsonFile } from "./jsonSource.ts";
 import { LabError, type LabProblem } from "./labError.ts";
 import { type ParsedFile, parseFile, type SourceDocument } from "./yamlSource.ts";
 
@@ -50,23 +51,24 @@ export function readObjectFiles(files: readonly FileText[]): LabFiles {
   const notes = new Map<string, LabProblem>();
   const objects: LabObject[] = [];
   const sources = new Map<LabObject, Source>();
-  const note = (problem: LabProblem) => {
-    if (!notes.has(problem.message)) notes.set(problem.message, problem);
+  const note = (document: SourceDocument, finding: Finding) => {
+    // Where it is costs more than the note itself: tens of thousands of objects may all have it.
+    if (!notes.has(finding.message)) notes.set(finding.message, located(document, finding));
   };
   for (const { file, text } of files) {
-    const parsed: ParsedFile = parseFile(text, file);
+    const parsed: ParsedFile = (file.endsWith(".json") ? parseJsonFile(text, file) : null) ?? parseFile(text, file);
     problems.push(...parsed.problems);
     for (const document of parsed.documents) {
       const read = readObjects(document.value);
       problems.push(...read.problems.map((f) => located(document, f)));
-      for (const f of read.notes) note(located(document, f));
+      for (const f of read.notes) note(document, f);
       for (const { object, at } of read.objects) {
         objects.push(object);
         sources.set(object, { document, at });
         if (object.kind !== "Lab") continue;
         const found = checkLab(object);
         problems.push(...found.problems.map((f) => located(document, under(at, f))));
-        for (const f of found.notes) note(located(document, under(at, f)));
+        for (const f of found.notes) note(document, under(at, f));
       }
     }
   }

@@ -3,7 +3,7 @@ import type { ObjectPath } from "../../control/objects/finding.ts";
 import type { LabProblem } from "./labError.ts";
 
 /** A place in a file, from 1. */
-interface Position {
+export interface Position {
   readonly line: number;
   readonly column: number;
 }

@@ -1,12 +1,13 @@
 import { Entries } from "./entries.ts";
 import { hashTuple } from "./hash.ts";
-import { DIR_ORIGINAL, DIR_REPLY, IPS_CONFIRMED, IPS_DYING, STAT_DELETE, STAT_FOUND } from "./info.ts";
+import { DIR_ORIGINAL, DIR_REPLY, IPS_CONFIRMED, IPS_DYING, IPS_NAT_CLASH, STAT_DELETE, STAT_FOUND } from "./info.ts";
 import {
   CHAIN,
   ENTRY_SHIFT,
   META,
   META_KEY_MASK,
   META_PROTOCOL_SHIFT,
+  SERVICE,
   SOURCE_NEXT,
   SOURCE_PREV,
   STATUS,
@@ -22,6 +23,12 @@ const NONE = -1;
 /** What {@link Chains.findTuple} returns instead of a tuple when the chain is too long. */
 export const CHAIN_TOO_LONG = -2;
 
+/** Told of connections that come to and go from the table, after trials as if those had not been. */
+export interface ConnectionWatch {
+  opened(entries: Entries, entry: number): void;
+  closed(entries: Entries, entry: number): void;
+}
+
 /**
  * How entries are found, and how they come to and go from the table: a hash table of tuples, two an entry, and one of
  * sources.
@@ -36,6 +43,8 @@ export const CHAIN_TOO_LONG = -2;
 export class Chains extends Entries {
   /** The counters of `conntrack -S`, by STAT_* index. */
   readonly stats: Float64Array;
+  /** Told of connections that a service translated; null: nobody. */
+  watch: ConnectionWatch | null = null;
   /** Where counting goes: {@link stats}, or nowhere in a trial. */
   protected counters: Float64Array;
   protected readonly counts: Int32Array;
@@ -193,6 +202,7 @@ export class Chains extends Entries {
     if ((status & (IPS_CONFIRMED | IPS_DYING)) !== IPS_CONFIRMED) return false;
     this.words[o + STATUS] = status | IPS_DYING;
     if (this.trial) return false;
+    if (this.watch !== null && this.words[o + SERVICE] >= 0) this.watch.closed(this, entry);
     this.#unlinkAll(entry);
     this.wheel.remove(entry);
     this.#uncount(entry);
@@ -223,10 +233,19 @@ export class Chains extends Entries {
     this.#linkTuple(entry * 2 + DIR_ORIGINAL, bucket);
     this.#linkTuple(entry * 2 + DIR_REPLY, replyBucket);
     this.#linkSource(entry);
+    if (this.watch !== null && this.words[(entry << ENTRY_SHIFT) + SERVICE] >= 0) this.watch.opened(this, entry);
+  }
+
+  /** As {@link link} for an entry whose original tuple another one has. */
+  protected linkReply(entry: number, replyBucket: number): void {
+    this.#linkTuple(entry * 2 + DIR_REPLY, replyBucket);
+    this.#linkSource(entry);
+    if (this.watch !== null && this.words[(entry << ENTRY_SHIFT) + SERVICE] >= 0) this.watch.opened(this, entry);
   }
 
   #unlinkAll(entry: number): void {
-    this.#unlinkTuple(entry * 2 + DIR_ORIGINAL, this.tupleBucket(entry, DIR_ORIGINAL));
+    if ((this.words[(entry << ENTRY_SHIFT) + STATUS] & IPS_NAT_CLASH) === 0)
+      this.#unlinkTuple(entry * 2 + DIR_ORIGINAL, this.tupleBucket(entry, DIR_ORIGINAL));
     this.#unlinkTuple(entry * 2 + DIR_REPLY, this.tupleBucket(entry, DIR_REPLY));
     this.#unlinkSource(entry);
   }

@@ -28,6 +28,8 @@ export const IPS_SRC_NAT_DONE = 0x0080;
 export const IPS_DST_NAT_DONE = 0x0100;
 export const IPS_DYING = 0x0200;
 export const IPS_FIXED_TIMEOUT = 0x0400;
+/** Found by its reply tuple alone: another connection has the original one. */
+export const IPS_NAT_CLASH = 0x1000;
 
 // Results of confirm().
 export const CONFIRM_OK = 0;

@@ -61,6 +61,11 @@ export interface ConntrackSettings {
   sctpTimeoutShutdownRecd: number;
   sctpTimeoutShutdownAckSent: number;
   sctpTimeoutHeartbeatSent: number;
+  /**
+   * Settle clashes as Linux 5.6 and later (nf_ct_resolve_clash). false: as before 5.0, where of two first packets of one
+   * UDP socket that were translated the second is lost.
+   */
+  resolveClashes: boolean;
   /** Tuples in one hash chain above which no entry is inserted. The kernel draws 50 to 79 for each insertion. */
   maxChain: number;
 }
@@ -92,12 +97,13 @@ export const DEFAULT_SETTINGS: Readonly<ConntrackSettings> = {
   sctpTimeoutShutdownRecd: 3,
   sctpTimeoutShutdownAckSent: 3,
   sctpTimeoutHeartbeatSent: 30,
+  resolveClashes: true,
   // The middle of what the kernel draws, fixed so that a run is repeatable.
   maxChain: 64,
 };
 
 /** Longest timeout in seconds: half of what the wrapping clock can tell apart, with room to be late. */
-const MAX_TIMEOUT = 1_000_000;
+export const MAX_TIMEOUT = 1_000_000;
 
 const MS = 1000;
 /** SYN_SENT2 has a timeout of its own in the kernel, but no sysctl. */

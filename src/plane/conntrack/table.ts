@@ -1,6 +1,5 @@
 import type { Packet } from "../packet.ts";
 import { PROTO_ICMP, PROTO_SCTP, PROTO_TCP, PROTO_UDP } from "../packet.ts";
-import { CHAIN_TOO_LONG, Chains } from "./chains.ts";
 import { hashWords } from "./hash.ts";
 import {
   invertIcmp,
@@ -15,10 +14,6 @@ import {
   trackIcmp,
 } from "./icmp.ts";
 import {
-  CONFIRM_CHAIN,
-  CONFIRM_CLASH,
-  CONFIRM_OK,
-  CONFIRM_RESOLVED,
   CONNTRACK_STATS,
   CT_ESTABLISHED,
   CT_ESTABLISHED_REPLY,
@@ -32,20 +27,18 @@ import {
   IPS_ASSURED,
   IPS_CONFIRMED,
   IPS_DYING,
+  IPS_NAT_CLASH,
   IPS_SEEN_REPLY,
-  STAT_CHAIN_TOO_LONG,
-  STAT_CLASH_RESOLVE,
   STAT_DROP,
   STAT_EARLY_DROP,
   STAT_ERROR,
   STAT_ICMP_ERROR,
-  STAT_INSERT,
-  STAT_INSERT_FAILED,
   STAT_INVALID,
   TRACK_INVALID,
   TRACK_KILL,
   TRACK_REPEAT,
 } from "./info.ts";
+import { Insertion } from "./insertion.ts";
 import {
   CHAIN,
   DEADLINE,
@@ -92,10 +85,7 @@ const NOT_TRACKED = -3;
  * {@link confirm} puts a new entry into the table once the packet leaves the node, or {@link discard} drops it with the
  * packet. `now` is always the plane's wrapping millisecond tick.
  */
-export class Conntrack extends Chains {
-  /** After {@link confirm} returned CONFIRM_RESOLVED: the entry that the packet belongs to. */
-  winner = NONE;
-
+export class Conntrack extends Insertion {
   readonly #limits: Int32Array;
   readonly #quoted = new Int32Array(QUOTED_WORDS);
   readonly #trialCounters = new Float64Array(CONNTRACK_STATS);
@@ -184,29 +174,6 @@ export class Conntrack extends Chains {
     }
   }
 
-  /**
-   * Inserts an unconfirmed entry with the tuples it has by now. Nothing happens to a confirmed one.
-   *
-   * @returns CONFIRM_OK; otherwise the entry was freed, and unless it is CONFIRM_RESOLVED the packet must be dropped
-   */
-  confirm(entry: number, now: number): number {
-    this.now = now;
-    const words = this.words;
-    const o = entry << ENTRY_SHIFT;
-    if ((words[o + STATUS] & IPS_CONFIRMED) !== 0) return CONFIRM_OK;
-    const bucket = words[o + CHAIN];
-    const replyBucket = this.tupleBucket(entry, DIR_REPLY);
-    let found = this.findTuple(bucket, entry, DIR_ORIGINAL);
-    if (found === NONE) found = this.findTuple(replyBucket, entry, DIR_REPLY);
-    if (found !== NONE) return this.#refuse(entry, found);
-    if (this.trial) return CONFIRM_OK;
-    this.link(entry, bucket, replyBucket);
-    this.wheel.insert(entry, words[o + DEADLINE], now);
-    words[o + STATUS] |= IPS_CONFIRMED;
-    this.counters[STAT_INSERT]++;
-    return CONFIRM_OK;
-  }
-
   /** Sets the reply tuple of an unconfirmed entry: where answers to the translated packet come from and go to. */
   setReply(entry: number, src: number, dst: number, sport: number, dport: number): void {
     this.setTuple(entry, DIR_REPLY, src, dst, (sport << 16) | dport);
@@ -269,19 +236,23 @@ export class Conntrack extends Chains {
     return hashWords(counters, 0, counters.length, h);
   }
 
-  /** Calls `fn` with every confirmed entry; it may remove that entry. */
+  /**
+   * Calls `fn` with every confirmed entry; it may remove that entry. As `conntrack -L`, it does not see an entry that has
+   * its reply tuple alone.
+   */
   forEach(fn: (entry: number) => void): void {
     for (let entry = 0; entry < this.used; entry++) {
       const status = this.words[(entry << ENTRY_SHIFT) + STATUS];
-      if ((status & (IPS_CONFIRMED | IPS_DYING)) === IPS_CONFIRMED) fn(entry);
+      if ((status & (IPS_CONFIRMED | IPS_DYING | IPS_NAT_CLASH)) === IPS_CONFIRMED) fn(entry);
     }
   }
 
   /** Deletes all confirmed entries of a zone. */
   flushZone(zone: number): void {
-    this.forEach((entry) => {
-      if (this.zone(entry) === zone) this.remove(entry);
-    });
+    for (let entry = 0; entry < this.used; entry++) {
+      const status = this.words[(entry << ENTRY_SHIFT) + STATUS];
+      if ((status & (IPS_CONFIRMED | IPS_DYING)) === IPS_CONFIRMED && this.zone(entry) === zone) this.remove(entry);
+    }
   }
 
   #runTracker(p: Packet, entry: number, dir: number, now: number): number {
@@ -364,37 +335,5 @@ export class Conntrack extends Chains {
       }
     }
     return false;
-  }
-
-  /** Settles an insertion that cannot be: frees the entry and tells why. */
-  #refuse(entry: number, found: number): number {
-    const counters = this.counters;
-    let result = CONFIRM_CLASH;
-    if (found === CHAIN_TOO_LONG) {
-      counters[STAT_CHAIN_TOO_LONG]++;
-      counters[STAT_INSERT_FAILED]++;
-      result = CONFIRM_CHAIN;
-    } else if (this.#isSameConnection(entry, found >> 1)) {
-      counters[STAT_CLASH_RESOLVE]++;
-      this.winner = found >> 1;
-      result = CONFIRM_RESOLVED;
-    } else {
-      counters[STAT_INSERT_FAILED]++;
-      counters[STAT_DROP]++;
-    }
-    this.discard(entry);
-    return result;
-  }
-
-  /** nf_ct_resolve_clash: two packets of one UDP flow were both taken for the first, and translated alike. */
-  #isSameConnection(a: number, b: number): boolean {
-    const protocol = this.protocol(a);
-    return (
-      protocol !== PROTO_TCP &&
-      protocol !== PROTO_ICMP &&
-      protocol !== PROTO_SCTP &&
-      this.sameTuple(a, b, DIR_ORIGINAL) &&
-      this.sameTuple(a, b, DIR_REPLY)
-    );
   }
 }

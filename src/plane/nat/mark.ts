@@ -15,6 +15,12 @@ import { NEXT_LOCAL } from "../tables.ts";
 export const MARK_NODEPORT = 0x80;
 /** kube-proxy's masquerade bit (masqueradeBit 14). */
 export const MARK_MASQUERADE = 0x4000;
+/** The portmap plugin's masquerade bit (markMasqBit 13). */
+export const MARK_HOST_PORT = 0x2000;
+/** Cilium's translations of a new connection's source, which carry no mark in fact: to the node's address, and for an endpoint that reaches itself. */
+export const MARK_CILIUM_SNAT = 0x1_0000;
+export const MARK_CILIUM_LOOPBACK = 0x2_0000;
+export const MARKS_SNAT = MARK_MASQUERADE | MARK_HOST_PORT | MARK_CILIUM_SNAT | MARK_CILIUM_LOOPBACK;
 
 const LOOPBACK = 127;
 
@@ -61,6 +67,13 @@ export function markOutbound(c: Context, row: NodeRow): void {
   // `meta mark set ct mark & 0x80` replaces the whole packet mark (amazon-vpc-cni-k8s 3872).
   p.mark = c.ct.mark(p.ct) & MARK_NODEPORT;
   if (p.mark !== before) trace(c, row.id, MARK_RULE_OUTBOUND, before, p.mark);
+}
+
+/** Marks the packet for a translation of its source (MARK_MASQUERADE and its like). @param rule MARK_RULE_* */
+export function markForSnat(c: Context, node: number, rule: number, mark: number): void {
+  const before = c.p.mark;
+  c.p.mark = before | mark;
+  trace(c, node, rule, before, before | mark);
 }
 
 function trace(c: Context, node: number, rule: number, before: number, after: number): void {

@@ -1,5 +1,6 @@
 import { DIR_REPLY } from "../conntrack/info.ts";
 import type { Conntrack } from "../conntrack/table.ts";
+import { TCP_SYN_SENT } from "../conntrack/tcpStates.ts";
 import { type Packet, PROTO_ICMP, PROTO_SCTP, PROTO_TCP, PROTO_UDP } from "../packet.ts";
 import type { Random } from "../random.ts";
 import { SNAT_NONE } from "../rows.ts";
@@ -13,6 +14,8 @@ import { SNAT_NONE } from "../rows.ts";
 /** Kernel: NF_NAT_MAX_ATTEMPTS, halved each round with a fresh offset until under 16 (nf_nat_core.c). */
 const MAX_ATTEMPTS = 128;
 const MIN_ATTEMPTS = 16;
+/** NF_NAT_HARDER_THRESH: in so many last attempts of a round, a connection that is closed gives its port up. */
+const LAST_ATTEMPTS = MAX_ATTEMPTS / 4;
 
 // Port classes a source port keeps to (RFC 4787 REQ-3(a) as the kernel has it: under 512, under 1024, the rest).
 const CREDENTIAL_LIMIT = 512;
@@ -72,12 +75,17 @@ export function bindSource(
       // No ports to choose from: the tuple is unique as it is, or the connection cannot be.
       return isFree(ct, p, zone, address, 0, replyDport) ? 0 : BIND_EXHAUSTED;
   }
+  const syn = p.protocol === PROTO_TCP && ct.tcpState(p.ct) === TCP_SYN_SENT;
   let attempts = Math.min(size, MAX_ATTEMPTS);
   for (;;) {
     let offset = random.below(PORT_MAX + 1);
     for (let i = 0; i < attempts; i++, offset++) {
       const port = min + (offset % size);
-      if (isFree(ct, p, zone, address, port, replyDport)) return port;
+      const free =
+        syn && attempts - i <= LAST_ATTEMPTS
+          ? ct.takeOver(zone, p.dst, address, p.dport, port, p.ct)
+          : isFree(ct, p, zone, address, port, replyDport);
+      if (free) return port;
     }
     if (attempts >= size || attempts < MIN_ATTEMPTS) return BIND_EXHAUSTED;
     attempts >>= 1;

@@ -5,8 +5,11 @@ import {
   ACT_NONE,
   ACT_SNAT,
   NAT_RULE_AWS_SNAT,
+  NAT_RULE_CILIUM,
+  NAT_RULE_CILIUM_LOOPBACK,
   NAT_RULE_EXCLUDED_CIDR,
   NAT_RULE_EXTERNAL_SNAT,
+  NAT_RULE_HOST_PORT,
   NAT_RULE_KUBE_MASQUERADE,
   NAT_RULE_LOCAL,
   NAT_RULE_NULL,
@@ -17,8 +20,11 @@ import {
 import { LPM_MISS } from "../lpm/lpm.ts";
 import { type NodeRow, SNAT_EXTERNAL, SNAT_NONE, SNAT_PRNG } from "../rows.ts";
 import { EXEMPT_EXCLUDED, NEXT_ENI, NEXT_LOCAL } from "../tables.ts";
-import { MARK_MASQUERADE } from "./mark.ts";
+import { MARK_CILIUM_LOOPBACK, MARK_CILIUM_SNAT, MARK_MASQUERADE, MARKS_SNAT } from "./mark.ts";
 import { BIND_EXHAUSTED, bindSource, setReplyTuple } from "./ports.ts";
+
+/** Cilium's address for an endpoint that reaches itself through a service (169.254.42.1, --ipv4-service-loopback-address). */
+const CILIUM_LOOPBACK = (169 << 24) | (254 << 16) | (42 << 8) | 1;
 
 /**
  * Source NAT of a connection's first packet, at POSTROUTING (or INPUT, where no rule stands): kube-proxy's masquerade
@@ -33,12 +39,14 @@ export function bindSourceRules(c: Context, row: NodeRow, kind: number, target: 
   let address = p.src;
   let mode = SNAT_NONE;
   if (kind === NEXT_LOCAL) rule = NAT_RULE_LOCAL;
-  else if ((p.mark & MARK_MASQUERADE) !== 0) {
-    // `MASQUERADE --random-fully`: the primary address of the egress interface; a pod's veth borrows the node's.
-    p.mark ^= MARK_MASQUERADE;
-    rule = NAT_RULE_KUBE_MASQUERADE;
+  else if ((p.mark & MARKS_SNAT) !== 0) {
+    rule = ruleOfMark(p.mark);
+    p.mark &= ~MARKS_SNAT;
+    // MASQUERADE: the primary address of the egress interface; a pod's veth borrows the node's.
     address = kind === NEXT_ENI ? c.tables.eniAddress[target] : row.primaryAddress;
-    mode = SNAT_PRNG;
+    if (rule === NAT_RULE_CILIUM_LOOPBACK) address = CILIUM_LOOPBACK;
+    // kube-proxy says --random-fully; the portmap plugin does not, and Cilium keeps a port that is free.
+    if (rule === NAT_RULE_KUBE_MASQUERADE) mode = SNAT_PRNG;
   } else if (row.snatMode === SNAT_EXTERNAL) rule = NAT_RULE_EXTERNAL_SNAT;
   else {
     const exempt = c.tables.exempt[row.vpc].lookup(p.dst);
@@ -68,4 +76,11 @@ export function bindSourceRules(c: Context, row: NodeRow, kind: number, target: 
   p.src = address;
   p.sport = port;
   return true;
+}
+
+/** The first rule that a marked packet meets. */
+function ruleOfMark(mark: number): number {
+  if ((mark & MARK_MASQUERADE) !== 0) return NAT_RULE_KUBE_MASQUERADE;
+  if ((mark & MARK_CILIUM_LOOPBACK) !== 0) return NAT_RULE_CILIUM_LOOPBACK;
+  return (mark & MARK_CILIUM_SNAT) !== 0 ? NAT_RULE_CILIUM : NAT_RULE_HOST_PORT;
 }

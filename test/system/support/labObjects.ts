@@ -11,10 +11,15 @@ export interface LabOptions {
   nodes?: LabDocument[];
   hosts?: LabDocument[];
   env?: Record<string, string>;
+  /** Further fields of spec.cluster. */
+  cluster?: LabDocument;
   metrics?: LabDocument;
 }
 
-/** A VPC 10.0.0.0/16 with two subnets in two zones, nodes node-1 and node-2 in them, and the internet. */
+/**
+ * A VPC 10.0.0.0/16 with two subnets in two zones, nodes node-1 and node-2 in them, and the internet; without cluster DNS,
+ * unless `cluster` says otherwise.
+ */
 export function labDocument(options: LabOptions = {}): LabDocument {
   const mtu = options.mtu === undefined ? {} : { AWS_VPC_ENI_MTU: String(options.mtu), POD_MTU: String(options.mtu) };
   return {
@@ -32,7 +37,11 @@ export function labDocument(options: LabOptions = {}): LabDocument {
       },
       networks: [{ name: "internet", kind: "internet", cidrBlocks: ["0.0.0.0/0"], target: "igw" }],
       hosts: options.hosts ?? [],
-      cluster: { cni: { env: { ENABLE_PREFIX_DELEGATION: "true", ...mtu, ...options.env } } },
+      cluster: {
+        dns: { mode: "none" },
+        cni: { env: { ENABLE_PREFIX_DELEGATION: "true", ...mtu, ...options.env } },
+        ...options.cluster,
+      },
       nodes: options.nodes ?? [nodeDocument(1), nodeDocument(2)],
       offload: options.offload ?? true,
       metrics: options.metrics ?? { port: 0 },

@@ -191,14 +191,8 @@ describe("insertion that fails", () => {
     expect(ct.total).toBe(1);
   });
 
-  test("translated differently, or TCP: the second is dropped", () => {
+  test("TCP: the second is dropped", () => {
     const ct = table();
-    ct.track(udp(), 0, 0);
-    const first = packet.ct;
-    ct.track(udp(), 0, 0);
-    ct.setReply(packet.ct, POD, CLIENT, 80, 40_000);
-    ct.confirm(first, 0);
-    expect(ct.confirm(packet.ct, 0)).toBe(CONFIRM_CLASH);
     ct.track(tcp({ flags: SYN }), 0, 0);
     const syn = packet.ct;
     ct.track(tcp({ flags: SYN }), 0, 0);

@@ -32,7 +32,7 @@ describe("apply", () => {
   it("leaves pods that run where they are", () => {
     const c = cluster(PREFIXES, deploymentDocument("api", 2), podDocument("x"));
     expect(pods(c)).toEqual(["api-1 node-1 10.0.1.16", "api-2 node-2 10.0.2.16", "x node-1 10.0.1.17"]);
-    c.apply(read(deploymentDocument("api", 4, { containers: [{ name: "new" }] })));
+    c.apply(read(deploymentDocument("api", 4)));
     expect(pods(c)).toEqual([
       "api-1 node-1 10.0.1.16",
       "api-2 node-2 10.0.2.16",
@@ -42,6 +42,67 @@ describe("apply", () => {
     ]);
     c.apply(read(deploymentDocument("api", 1)));
     expect(pods(c)).toEqual(["api-1 node-1 10.0.1.16", "x node-1 10.0.1.17"]);
+  });
+
+  it("replaces the pods of a changed template, under the lowest names that are free as it goes", () => {
+    const c = cluster(PREFIXES, deploymentDocument("api", 2));
+    c.apply(read(deploymentDocument("api", 2, { containers: [{ name: "new" }] })));
+    expect(pods(c)).toEqual(["api-2 node-1 10.0.1.17", "api-3 node-2 10.0.2.17"]);
+    expect(c.terminating()).toEqual([]);
+  });
+
+  it("of a lab that runs waits for what its pods report", () => {
+    const documents = [labDocument(PREFIXES), deploymentDocument("api", 2), serviceDocument("api")];
+    const c = new Cluster(read(...documents), { manual: true });
+    const ready = (...names: string[]) => c.report(names.map((n) => ({ pod: `pod/default/${n}`, state: "ready" })));
+    const endpoints = () => endpointViews(c.state()).map((e) => e.pod);
+    expect(podViews(c.state()).map((p) => [p.name, p.ready])).toEqual([
+      ["api-1", false],
+      ["api-2", false],
+    ]);
+    expect(ready("api-1", "api-2")).toBe(true);
+    expect(ready("api-1", "api-2")).toBe(false);
+    const before = c.snapshot();
+    const spec = { containers: [{ name: "new" }], nodeName: "nowhere" };
+    // Before the first pod of the rollout has found no node.
+    expect(problemsOf(() => c.apply(read(deploymentDocument("api", 2, spec))))).toHaveLength(2);
+    expect(c.snapshot()).toBe(before);
+    c.apply(read(deploymentDocument("api", 2, { containers: [{ name: "new" }] })));
+    expect(pods(c).map((p) => p.split(" ")[0])).toEqual(["api-1", "api-2", "api-3"]);
+    ready("api-3");
+    expect(podViews(c.state()).map((p) => [p.name, p.status, p.ready])).toEqual([
+      ["api-1", "Running", true],
+      ["api-2", "Terminating", true],
+      ["api-3", "Running", true],
+      ["api-4", "Running", false],
+    ]);
+    expect(endpoints()).toEqual(["pod/default/api-1", "pod/default/api-3"]);
+    const [{ uid, key }] = c.terminating();
+    expect(key).toBe("pod/default/api-2");
+    const address = pods(c)[1];
+    c.report([{ pod: key, uid: uid + 100, state: "stopped" }]);
+    expect(pods(c)[1]).toBe(address);
+    c.report([{ pod: key, uid, state: "stopped" }]);
+    expect(pods(c).map((p) => p.split(" ")[0])).toEqual(["api-1", "api-3", "api-4"]);
+  });
+
+  it("counts minReadySeconds on the lab's clock", () => {
+    const document = deploymentDocument("api", 1);
+    const change = (version: string) => {
+      const spec = document.spec as { template: { metadata: object } };
+      const template = { ...spec.template, metadata: { labels: { app: "api" }, annotations: { version } } };
+      return read({ ...document, spec: { ...spec, minReadySeconds: 10, template } });
+    };
+    const c = new Cluster([...read(labDocument(PREFIXES)), ...change("1")], { manual: true });
+    c.report([{ pod: "pod/default/api-1", state: "ready" }]);
+    c.advance(10_000);
+    c.apply(change("2"));
+    c.advance(12_000);
+    c.report([{ pod: "pod/default/api-2", state: "ready" }]);
+    c.advance(21_999);
+    expect(c.terminating()).toEqual([]);
+    expect(c.advance(22_000)).toBe(true);
+    expect(c.terminating().map((p) => p.key)).toEqual(["pod/default/api-1"]);
   });
 
   it("moves a pod that names another node now", () => {
@@ -151,7 +212,7 @@ describe("what runs", () => {
       { hosts, ...cni({ POD_MTU: "1400" }) },
       podDocument("x", { containers: [container, { name: "idle" }] }),
     );
-    expect(c.workloads()).toEqual([
+    expect(c.workloads()).toMatchObject([
       {
         name: "pod/default/x",
         kind: "pod",

@@ -178,19 +178,18 @@ describe("rows", () => {
     const c = cluster(PREFIXES, deploymentDocument("api", 1), serviceDocument("api", { type: "NodePort", ports }));
     const s = c.snapshot();
     expect(
-      ofType(s, "service").map(({ id, protocol, port, nodePort, endpoints }) => [
+      ofType(s, "service").map(({ id, protocol, frontends, endpoints }) => [
         s.names.service(id),
         protocol,
-        port,
-        nodePort,
+        frontends.map((f) => `${f.kind} ${f.port}`),
         endpoints.map((e) => e.port),
       ]),
     ).toEqual([
-      ["svc/default/api:80", 6, 80, 30080, [8080]],
-      ["svc/default/api:53", 17, 53, 30086, [53]],
+      ["svc/default/api:80", 6, ["0 80", "3 30080"], [8080]],
+      ["svc/default/api:53", 17, ["0 53", "3 30086"], [53]],
     ]);
     expect(s.names.endpoint(0, 0)).toBe("pod/default/api-1");
-    expect(s.names.byAddress(ofType(s, "service")[0].address)).toBe("svc/default/api");
+    expect(s.names.byAddress(ofType(s, "service")[0].frontends[0].address)).toBe("svc/default/api");
   });
 });
 
@@ -214,8 +213,8 @@ describe("diff", () => {
     c.apply(read(deploymentDocument("api", 1)));
     const third = c.snapshot();
     expect(diff(second, third)).toMatchObject({
-      put: [{ t: "service", endpoints: [] }],
-      gone: [{ t: "device", id: 3 }],
+      put: [],
+      gone: [{ t: "device", id: 2 }],
     });
     c.remove(["svc/api"]);
     expect(keys(diff(third, c.snapshot()).gone)).toEqual(["service/0"]);
@@ -284,7 +283,7 @@ function checkInvariants(s: Snapshot): void {
     expect(primaries.has(d.address)).toBe(false);
   }
   const services = ofType(s, "service") as ServiceRow[];
-  expect(new Set(services.map((x) => `${x.address}:${x.port}/${x.protocol}`)).size).toBe(services.length);
+  expect(new Set(services.map((x) => `${JSON.stringify(x.frontends[0])}/${x.protocol}`)).size).toBe(services.length);
 }
 
 describe.each([

@@ -13,7 +13,10 @@ export function read(...documents: unknown[]): LabObject[] {
   });
 }
 
-/** A lab of one VPC 10.0.0.0/16 with two /24 subnets and two m5.large nodes; `spec` replaces fields of its spec. */
+/**
+ * A lab of one VPC 10.0.0.0/16 with two /24 subnets and two m5.large nodes, without cluster DNS; `spec` replaces fields of
+ * its spec.
+ */
 export function labDocument(spec: Fields = {}): Fields {
   return {
     apiVersion: "podplane.dev/v1alpha1",
@@ -26,6 +29,7 @@ export function labDocument(spec: Fields = {}): Fields {
         { name: "node-2", instanceType: "m5.large", subnet: "nodes-b" },
       ],
       ...spec,
+      cluster: { dns: { mode: "none" }, ...(spec.cluster as Fields | undefined) },
     },
   };
 }

@@ -13,13 +13,17 @@ it("the quickstart lab loads without a note, its pods where its README has them"
     "api-1 node-2 10.0.2.16",
     "api-2 node-2 10.0.2.17",
     "api-3 node-2 10.0.2.18",
+    "coredns-1 node-1 10.0.1.17",
+    "coredns-2 node-2 10.0.2.19",
   ]);
-  expect(endpointViews(state)).toHaveLength(3);
+  expect(endpointViews(state).filter((e) => e.service.startsWith("svc/default/"))).toHaveLength(3);
   expect(lab.cluster.workloads().map((w) => [w.name, w.processes.length])).toEqual([
     ["pod/default/client", 0],
     ["pod/default/api-1", 1],
     ["pod/default/api-2", 1],
     ["pod/default/api-3", 1],
+    ["pod/kube-system/coredns-1", 0],
+    ["pod/kube-system/coredns-2", 0],
     ["host/rds", 1],
     ["host/web", 1],
   ]);

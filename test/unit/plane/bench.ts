@@ -6,6 +6,7 @@ import { REASONS } from "../../../src/plane/reasons.ts";
 import * as R from "../../../src/plane/rows.ts";
 import { parseCidr } from "../../../src/plane/wire/address.ts";
 import { describe, ip, VNET } from "./packets.ts";
+import { clusterIP, nodePort, serviceRow } from "./serviceRow.ts";
 
 /**
  * A small lab of rows, written out by hand so that the plane is tested alone:
@@ -28,6 +29,8 @@ export interface BenchOptions {
   serviceMode?: R.NodeRow["serviceMode"];
   snatMode?: number;
   masqueradeAll?: boolean;
+  /** kube-proxy's local detector. */
+  clusterCidr?: string;
   settings?: ContextOptions["settings"];
   capacity?: number;
   limit?: number;
@@ -51,7 +54,7 @@ export function rows(o: BenchOptions = {}): R.Row[] {
     serviceMode: o.serviceMode ?? R.SERVICE_MODE_IPTABLES,
     snatMode: o.snatMode ?? R.SNAT_PRNG,
     masqueradeAll: o.masqueradeAll ?? false,
-    clusterCidr: null,
+    clusterCidr: o.clusterCidr === undefined ? null : cidr(o.clusterCidr),
     serviceCidr: cidr("172.20.0.0/16"),
     conntrackLimit: o.limit ?? 1000,
   });
@@ -105,16 +108,9 @@ export function rows(o: BenchOptions = {}): R.Row[] {
   ];
 }
 
-export function service(id: number, port: number, endpoints: string[], nodePort: number): R.ServiceRow {
-  return {
-    t: "service",
-    id,
-    address: ip(VIP),
-    protocol: 6,
-    port,
-    nodePort,
-    endpoints: endpoints.map((e) => ({ address: ip(e.split(":")[0]), port: Number(e.split(":")[1]) })),
-  };
+export function service(id: number, port: number, endpoints: string[], nodePortNumber: number): R.ServiceRow {
+  const frontends = [clusterIP(VIP, port), ...(nodePortNumber === 0 ? [] : [nodePort(nodePortNumber)])];
+  return serviceRow({ id, frontends, endpoints });
 }
 
 /** What came out for one packet that went in. */

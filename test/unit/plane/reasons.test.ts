@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { REASONS, type ReasonCode } from "../../../src/plane/reasons.ts";
 import * as R from "../../../src/plane/rows.ts";
-import { Bench, type BenchOptions, DEV, ENI, rows, VIP } from "./bench.ts";
+import { Bench, type BenchOptions, DEV, ENI, rows, service, VIP } from "./bench.ts";
 import { icmpError, ip, tcp, udp } from "./packets.ts";
 import { build, cutOut, type Spec, sumHeader, VNET } from "./slowPacket.ts";
 
@@ -138,6 +138,29 @@ const WAYS: Partial<Record<ReasonCode, Way>> = {
   SERVICE_ADDRESS_UNKNOWN: send(tcp(`${CLIENT}:1`, "172.20.9.9:80", "S"), DEV.client, {
     serviceMode: R.SERVICE_MODE_NFTABLES,
   }),
+  SERVICE_NO_LOCAL_ENDPOINT: {
+    go: (b) => {
+      b.plane.apply({ put: [{ ...service(0, 80, ["10.0.2.32:80"], 0), internalLocal: true }], gone: [] });
+      b.send(DEV.client, tcp(`${CLIENT}:1`, `${VIP}:80`, "S"));
+    },
+  },
+  SERVICE_SOURCE_RANGE: {
+    go: (b) => {
+      const frontends: R.Frontend[] = [{ kind: R.FRONTEND_LOAD_BALANCER_IP, address: ip(VIP), port: 80 }];
+      const sourceRanges = [{ prefix: ip("203.0.113.0"), length: 24 }];
+      b.plane.apply({ put: [{ ...service(0, 80, ["10.0.2.32:80"], 0), frontends, sourceRanges }], gone: [] });
+      b.send(DEV.client, tcp(`${CLIENT}:1`, `${VIP}:80`, "S"));
+    },
+  },
+  SERVICE_CLUSTER_IP_EXTERNAL: {
+    o: { serviceMode: R.SERVICE_MODE_CILIUM },
+    go: (b) => {
+      // A ClusterIP inside the VPC's range, and a prefix that leads there.
+      const frontends: R.Frontend[] = [{ kind: R.FRONTEND_CLUSTER_IP, address: ip("10.0.1.47"), port: 80 }];
+      b.plane.apply({ put: [{ ...service(0, 80, ["10.0.2.32:80"], 0), frontends }], gone: [] });
+      b.send(DEV.rds, tcp("10.0.1.200:1", "10.0.1.47:80", "S"));
+    },
+  },
   SOURCE_DEST_CHECK: {
     go: (b) => {
       b.plane.apply({

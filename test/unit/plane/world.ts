@@ -3,6 +3,7 @@ import * as R from "../../../src/plane/rows.ts";
 import { parseCidr } from "../../../src/plane/wire/address.ts";
 import type { Dice } from "./dice.ts";
 import { ip } from "./packets.ts";
+import { nodePort, serviceRow } from "./serviceRow.ts";
 
 /**
  * A random cluster that changes: every step rolls some of its parts anew, and its rows are what the parts give as far
@@ -192,12 +193,12 @@ export class World {
     const keys = new Set<string>();
     const rows: R.Row[] = [];
     for (const { there, row } of this.#services) {
-      const key = `${row.address}/${row.protocol}/${row.port}`;
-      const port = `node/${row.protocol}/${row.nodePort}`;
-      if (!there || keys.has(key)) continue;
-      const own = row.nodePort !== 0 && !keys.has(port);
-      keys.add(key).add(port);
-      rows.push(own ? row : { ...row, nodePort: 0 });
+      if (!there) continue;
+      // Each address and port, and each NodePort, is one service's.
+      const key = (f: R.Frontend): string => `${f.address}/${row.protocol}/${f.port}`;
+      const frontends = row.frontends.filter((f) => !keys.has(key(f)));
+      for (const f of frontends) keys.add(key(f));
+      rows.push({ ...row, frontends });
     }
     for (let i = 0; i < VPC_HOSTS; i++) {
       const eni = this.#enis[HOST_ENI0 + i];
@@ -218,7 +219,7 @@ export class World {
     for (let i = 0; i < NODES; i++)
       part(this.#nodes, i, (d) => ({
         there: d.chance(0.85),
-        mode: d.pick([R.SERVICE_MODE_IPTABLES, R.SERVICE_MODE_NFTABLES]),
+        mode: d.pick([R.SERVICE_MODE_IPTABLES, R.SERVICE_MODE_NFTABLES, R.SERVICE_MODE_IPVS, R.SERVICE_MODE_CILIUM]),
         snat: d.int(4),
         all: d.chance(0.2),
         cidr: d.chance(0.2),
@@ -246,18 +247,7 @@ export class World {
     for (let id = 0; id < SERVICES; id++)
       part(this.#services, id, (d) => ({
         there: d.chance(0.8),
-        row: {
-          t: "service",
-          id,
-          address: d.pick(SERVICE_ADDRESSES),
-          protocol: d.pick([6, 17]),
-          port: d.pick([80, 443]),
-          nodePort: d.pick([0, 30_080, 30_443]),
-          endpoints: Array.from({ length: d.int(4) }, () => ({
-            address: podAddress(d.int(PREFIXES), d.int(2)),
-            port: 8080,
-          })),
-        },
+        row: rollService(d, id),
       }));
     for (let i = 0; i < SUBNETS; i++) part(this.#subnets, i, (d) => d.int(TABLES));
     for (let i = 0; i < ROUTES.length * TABLES; i++)
@@ -279,4 +269,37 @@ export class World {
         d.chance(0.3) ? null : { t: "snatExempt", vpc: 0, ...EXEMPT[i], excluded: d.chance(0.5) },
       );
   }
+}
+
+const KINDS = [R.FRONTEND_CLUSTER_IP, R.FRONTEND_EXTERNAL_IP, R.FRONTEND_LOAD_BALANCER_IP] as const;
+
+function rollService(d: Dice, id: number): R.ServiceRow {
+  const endpoints = Array.from({ length: d.int(4) }, () => ({
+    address: podAddress(d.int(PREFIXES), d.int(2)),
+    port: 8080,
+    weight: 1 + d.int(2),
+  }));
+  const all = endpoints.map((_, i) => i);
+  const frontends: R.Frontend[] = Array.from({ length: 1 + d.int(2) }, () => ({
+    kind: d.pick(KINDS),
+    address: d.pick(SERVICE_ADDRESSES),
+    port: d.pick([80, 443]),
+  }));
+  if (d.chance(0.6)) frontends.push(nodePort(d.pick([30_080, 30_443])));
+  return serviceRow({
+    id,
+    protocol: d.pick([6, 17]),
+    frontends,
+    endpoints,
+    cluster: all,
+    nodes: Array.from({ length: NODES }, (_, node) => ({
+      node,
+      cluster: d.chance(0.5) ? all : all.filter(() => d.chance(0.7)),
+      local: all.filter(() => d.chance(0.4)),
+    })).filter(() => d.chance(0.6)),
+    internalLocal: d.chance(0.2),
+    externalLocal: d.chance(0.3),
+    scheduler: d.pick([R.SCHEDULER_RANDOM, R.SCHEDULER_RR, R.SCHEDULER_SH, R.SCHEDULER_MH, R.SCHEDULER_MAGLEV]),
+    sourceRanges: d.chance(0.2) ? [cidr("10.0.1.0/24")] : [],
+  });
 }

@@ -1,0 +1,36 @@
+import type { Context } from "../context.ts";
+import { FROM_HOST } from "../from.ts";
+import { type Packet, PROTO_SCTP, PROTO_TCP, PROTO_UDP } from "../packet.ts";
+import { type NodeRow, SERVICE_MODE_IPVS, SERVICE_MODE_NFTABLES } from "../rows.ts";
+import { NEXT_LOCAL } from "../tables.ts";
+import { maskOf } from "../wire/address.ts";
+import { isLoopback } from "./mark.ts";
+
+/** Whether an address is the node's own (addrtype LOCAL, fib type local). */
+export function isNodeLocal(c: Context, node: number, address: number): boolean {
+  if (isLoopback(address)) return true;
+  const v = c.tables.nodeRoutes[node].lookup(address);
+  return v >= 0 && (v & 3) === NEXT_LOCAL;
+}
+
+/** kube-proxy's local detector: whether a source is a pod's, by --cluster-cidr. False without one. */
+export function isPodSource(row: NodeRow, address: number): boolean {
+  const cidr = row.clusterCidr;
+  return cidr !== null && (address & maskOf(cidr.length)) === cidr.prefix;
+}
+
+export function hasPorts(p: Packet): boolean {
+  return p.protocol === PROTO_TCP || p.protocol === PROTO_UDP || p.protocol === PROTO_SCTP;
+}
+
+/**
+ * Whether NodePorts are looked at for this destination: any address of the node in iptables and IPVS mode and Cilium's,
+ * the primary address alone in nftables mode. 127.0.0.0/8 takes them from the node itself in iptables mode
+ * (--iptables-localhost-nodeports) and Cilium's (its socket load balancer).
+ */
+export function takesNodePorts(c: Context, row: NodeRow, from: number): boolean {
+  const { dst } = c.p;
+  if (row.serviceMode === SERVICE_MODE_NFTABLES) return dst === row.primaryAddress;
+  if (isLoopback(dst)) return from === FROM_HOST && row.serviceMode !== SERVICE_MODE_IPVS;
+  return isNodeLocal(c, row.id, dst);
+}
