@@ -63,6 +63,8 @@ export interface ClusterState {
   readonly pods: readonly PodState[];
   readonly waiting: readonly WaitingPodState[];
   readonly services: readonly ServiceState[];
+  /** Names of the Namespace objects. */
+  readonly namespaces: readonly string[];
   readonly subnets: ReadonlyMap<string, SubnetAddresses>;
 }
 
@@ -118,6 +120,7 @@ export function clusterState(state: State, ipam: ClusterIpam, services: ServiceS
     pods,
     waiting,
     services: services.update(state, addressed),
+    namespaces: [...state.objects.values()].filter((o) => o.kind === "Namespace").map((o) => o.metadata.name),
     subnets: ipam.subnets(),
   };
 }

@@ -12,10 +12,12 @@ import {
   SNAT_NONE,
   SNAT_PRNG,
 } from "../plane/rows.ts";
+import { parseAddress } from "../plane/wire/address.ts";
 import { buildNames } from "./buildNames.ts";
 import type { ClusterState, NodeState } from "./clusterState.ts";
 import { hostPortRows } from "./compileServices.ts";
 import { hostRows, VPC_ID, vpcRows } from "./compileVpc.ts";
+import { dnsAddresses } from "./dns/listeners.ts";
 import { eniName, nodeName } from "./entityNames.ts";
 import type { Ids } from "./ids.ts";
 import { lazily } from "./lazily.ts";
@@ -104,6 +106,17 @@ function nodeRows(state: ClusterState, ids: Ids): Row[] {
   return rows;
 }
 
+/** Addresses of the name servers that a node is itself: its pods' queries do not leave it. */
+function localAddressRows(state: ClusterState, ids: Ids): Row[] {
+  const addresses = dnsAddresses(state);
+  return state.nodes.flatMap(({ spec }, node) =>
+    (addresses.get(nodeName(spec.name)) ?? []).map((address): Row => {
+      const eni = ids.of("eni", eniName(spec.name, 0));
+      return { t: "localAddress", node, address: parseAddress(address) ?? 0, eni };
+    }),
+  );
+}
+
 function podRows(state: ClusterState, ids: Ids): Row[] {
   const nodes = state.nodes.map((n) => n.spec.name);
   const rows: Row[] = [];
@@ -142,6 +155,7 @@ export function compile(state: ClusterState, ids: Ids, serviceRows: ServiceRows)
     ...hostRows(state, ids),
     ...podRows(state, ids),
     ...hostPortRows(state),
+    ...localAddressRows(state, ids),
   ])
     machines.set(rowKey(row), row);
   const services = serviceRows.update(state.services, state.lab);

@@ -17,6 +17,8 @@ export function rowKey(row: Row): string {
       return `${row.t}/${row.routeTable}/${cidrText(row)}`;
     case "hostPort":
       return `${row.t}/${row.node}/${row.protocol}/${row.address >>> 0}/${row.port}`;
+    case "localAddress":
+      return `${row.t}/${row.node}/${row.address >>> 0}`;
     case "outside":
       return `${row.t}/${row.network}/${row.address >>> 0}`;
   }

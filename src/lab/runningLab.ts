@@ -3,25 +3,26 @@ import { join } from "node:path";
 import type { Change } from "../control/cluster.ts";
 import type { Snapshot } from "../control/compile.ts";
 import { diff } from "../control/diff.ts";
-import { nodeName } from "../control/entityNames.ts";
+import { dnsAddresses } from "../control/dns/listeners.ts";
+import { hostName, nodeName } from "../control/entityNames.ts";
 import { objectKey } from "../control/objects/kinds.ts";
 import { ObjectError } from "../control/objects/objectError.ts";
 import { NameError } from "../control/resolve.ts";
-import * as views from "../control/views.ts";
 import type { NamespaceSpec as LabNamespace } from "../control/workloads.ts";
 import { close } from "../device/libc.ts";
 import { type Explanation, explain } from "../observe/explain.ts";
 import { formatAddress } from "../plane/wire/address.ts";
 import type { ViewName, Views, WhyQuestion } from "./controlProtocol.ts";
+import { DnsServers } from "./dns/dnsServers.ts";
 import { problemText } from "./files/labError.ts";
 import type { LoadedLab } from "./files/load.ts";
 import { loadObjects } from "./files/load.ts";
 import { labView } from "./labViews.ts";
+import { NameFiles } from "./nameFiles.ts";
 import { type DeviceStats, Namespaces } from "./namespaces.ts";
 import { namespaceFileName, netSpec } from "./netSpec.ts";
 import { PlaneClient } from "./planeClient.ts";
 import type { PodEntry } from "./podEntry.ts";
-import { PodFiles } from "./podFiles.ts";
 import { PodLives } from "./podLives.ts";
 import { askedPacket, planeOptions } from "./question.ts";
 import { RunningWorkloads } from "./runningWorkloads.ts";
@@ -48,7 +49,7 @@ export interface RunOptions {
 interface Placed {
   spec: LabNamespace;
   file: string;
-  /** Addresses beyond the device's own: a node's further ENIs'. */
+  /** Addresses beyond the device's own: a node's further ENIs', and name servers'. */
   addresses: Set<string>;
 }
 
@@ -58,7 +59,8 @@ export class RunningLab {
   readonly #lab: LoadedLab;
   readonly #options: RunOptions;
   readonly #namespaces: Namespaces;
-  #files: PodFiles | null = null;
+  #files: NameFiles | null = null;
+  readonly #dns: DnsServers;
   readonly #placed = new Map<string, Placed>();
   readonly #workloads: RunningWorkloads;
   readonly #lives: PodLives;
@@ -90,13 +92,18 @@ export class RunningLab {
       openSocket: (name) => this.#namespaces.openSocket(namespaceFileName(name), { type: "tcp" }),
     });
     this.#lives = new PodLives(lab.cluster, this.#workloads, () => this.#reported());
+    this.#dns = new DnsServers({
+      openSocket: (name, spec) => this.#namespaces.openSocket(namespaceFileName(name), spec),
+      onReady: (pod, ready) => this.#lives.report({ pod, state: ready ? "ready" : "unready" }),
+      onEvent: options.onEvent,
+    });
   }
 
   /** Brings everything up. */
   async start(): Promise<void> {
     // The lab thread answers once it has mounted the directory; before that, files would land on the host.
     await this.#namespaces.readDeviceStats([]);
-    this.#files = new PodFiles(join(this.#options.directory, "files"));
+    this.#files = new NameFiles(join(this.#options.directory, "files"));
     this.#began = performance.now();
     await this.#change(() => {});
   }
@@ -204,6 +211,7 @@ export class RunningLab {
     this.#stopping = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#turn.catch(() => {});
+    this.#dns.close();
     const total = this.#placed.size;
     const ended = this.#workloads.endAll();
     // Processes that end when they are asked do so in their network; those that do not lose it meanwhile.
@@ -301,12 +309,13 @@ export class RunningLab {
     await this.#workloads.end((w) => staleNames.has(w.namespace) || !same(w, workloads.get(w.name)));
     for (const { spec } of stale) {
       this.#placed.delete(spec.name);
+      this.#dns.leave(spec.name);
       await this.plane.detach(spec.device);
       await this.#namespaces.remove(namespaceFileName(spec.name));
     }
     const deleted = this.#lives.endDeleted();
     await this.#place([...wanted.values()].filter((n) => !this.#placed.has(n.name)));
-    await this.#addressNodes();
+    await this.#addressMachines();
     await this.plane.patch(diff(this.#snapshot, snapshot));
     this.#snapshot = snapshot;
     this.#writeFiles();
@@ -315,6 +324,8 @@ export class RunningLab {
       if (placed !== undefined && !this.#workloads.has(workload.name) && !deleted.has(workload.name))
         this.#workloads.start(workload, this.#entry(workload.name, placed));
     }
+    // After the pods have begun: a pod that answers DNS is ready when it listens.
+    await this.#dns.match(cluster.state(), (name) => this.#placed.has(name));
     this.#lives.settle();
     this.#tellWaiting();
   }
@@ -345,14 +356,25 @@ export class RunningLab {
     }
   }
 
-  /** A node answers at the own address of each of its ENIs, which come and go while its namespace stays. */
-  async #addressNodes(): Promise<void> {
-    for (const node of this.#lab.cluster.state().nodes) {
-      const placed = this.#placed.get(nodeName(node.spec.name));
-      if (placed === undefined) continue;
+  /**
+   * A node answers at the own address of each of its ENIs, which come and go while its namespace stays; nodes and hosts have
+   * the addresses of the name servers that they answer for themselves.
+   */
+  async #addressMachines(): Promise<void> {
+    const state = this.#lab.cluster.state();
+    const dns = dnsAddresses(state);
+    const wantedBy = new Map<string, Set<string>>(
+      state.hosts.map((host) => [hostName(host.spec.name), new Set(dns.get(hostName(host.spec.name)))]),
+    );
+    for (const node of state.nodes) {
+      const name = nodeName(node.spec.name);
       // A branch ENI's address is its pod's.
-      const own = node.enis.filter((eni) => eni.kind !== "branch");
-      const wanted = new Set(own.map((eni) => formatAddress(eni.address)));
+      const own = node.enis.filter((eni) => eni.kind !== "branch").map((eni) => formatAddress(eni.address));
+      wantedBy.set(name, new Set([...own, ...(dns.get(name) ?? [])]));
+    }
+    for (const [name, wanted] of wantedBy) {
+      const placed = this.#placed.get(name);
+      if (placed === undefined) continue;
       wanted.delete(placed.spec.address);
       const add = [...wanted].filter((address) => !placed.addresses.has(address));
       const remove = [...placed.addresses].filter((address) => !wanted.has(address));
@@ -364,13 +386,8 @@ export class RunningLab {
 
   #writeFiles(): void {
     const state = this.#lab.cluster.state();
-    const services = views.serviceViews(state);
-    const hosts = state.hosts.map((h) => ({ name: h.spec.name, address: h.spec.address }));
-    for (const { spec } of this.#placed.values()) {
-      const [, second, third] = spec.name.split("/");
-      const namespace = spec.kind === "pod" ? second : spec.kind === "node" ? "default" : null;
-      this.#files?.write(namespaceFileName(spec.name), third ?? second, spec.address, namespace, services, hosts);
-    }
+    this.#files?.match(state);
+    this.#dns.update(state, state.namespaces);
     mkdirSync(join(this.#options.directory, "logs"), { recursive: true });
   }
 
@@ -379,7 +396,7 @@ export class RunningLab {
     return {
       netFile: placed.file,
       hostname: parts.at(-1) ?? name,
-      files: this.#files?.mounts(namespaceFileName(placed.spec.name)) ?? [],
+      files: this.#files?.mounts(name) ?? [],
       directory: this.#lab.directory,
       env: {},
     };

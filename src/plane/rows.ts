@@ -218,6 +218,15 @@ export interface HostPortRow {
   targetPort: number;
 }
 
+/** An address that a node itself answers at, besides its ENIs': a name server's, the same on every node. */
+export interface LocalAddressRow {
+  t: "localAddress";
+  node: number;
+  address: number;
+  /** The node's primary ENI. */
+  eni: number;
+}
+
 export type Row =
   | DeviceRow
   | NodeRow
@@ -228,7 +237,8 @@ export type Row =
   | SnatExemptRow
   | OutsideRow
   | ServiceRow
-  | HostPortRow;
+  | HostPortRow
+  | LocalAddressRow;
 
 /** One change of a snapshot: a row to put, or a row to remove (its identity fields are read, the rest ignored). */
 export interface Patch {

@@ -114,6 +114,9 @@ export class Tables {
       case "eniAddress":
         lpmAt(this.mapping, row.vpc, VPC_DIRECT_BITS).insert(row.prefix, row.length, row.eni);
         break;
+      case "localAddress":
+        this.#routes(row.node).insert(row.address, 32, (row.eni << 2) | NEXT_LOCAL);
+        break;
       case "subnet":
         this.#putSubnet(row);
         break;
@@ -158,6 +161,9 @@ export class Tables {
         break;
       case "eniAddress":
         deleteIf(this.mapping[row.vpc], row.prefix, row.length, row.eni);
+        break;
+      case "localAddress":
+        deleteIf(this.nodeRoutes[row.node], row.address, 32, (row.eni << 2) | NEXT_LOCAL);
         break;
       case "subnet":
         this.subnetRouteTable[row.id] = -1;

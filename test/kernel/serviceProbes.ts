@@ -89,7 +89,10 @@ function sees({ name, policy, state }: ServiceCase, { from, nodePort, to }: Way)
   // Pods, and the asked node itself, are never under the external policy.
   const foreign = outside || (from === "node-2" && asked === "node-1");
   const isLocal = internal ? policy === "internal" : policy === "external" && foreign;
-  const met = isLocal ? local : cluster;
+  // A pod of another node is not masqueraded: sent on to a third place, its packets leave with a source that is not the
+  // node's, and the VPC's source check drops them.
+  const strands = policy === "external" && from === AWAY && asked === "node-1";
+  const met = isLocal ? local : strands ? cluster.filter((end) => end === HERE) : cluster;
   if (cluster.length === 0) return /unreachable code 3|type 3 code 3/;
   if (met.length === 0) return /^(nobody got anything)?$/;
   const all = met.map((end) => `(?=[^]*\\b${end} (saw|got))`).join("");
