@@ -64,8 +64,9 @@ export class Stage {
   async settle(from: string): Promise<void> {
     const { hosts, near, pods, witness } = this.#world.lab;
     const inside = [...pods, ...hosts].filter((end) => end !== witness).map((end) => this.at(end));
-    const known = from === "web" ? [this.at("public/node-1")] : near.map((end) => this.at(end));
-    if (from !== "rds") await this.agent(from).barrier(known, BARRIER_ID + this.#number);
+    const others = near.filter((end) => end !== from).map((end) => this.at(end));
+    const known = from === "web" ? [this.at("public/node-1")] : others;
+    await this.agent(from).barrier(known, BARRIER_ID + this.#number);
     await this.agent(witness).barrier(inside, BARRIER_ID + this.#number);
   }
 }

@@ -22,6 +22,8 @@ function labWith(cooldown: number): string {
   return directory;
 }
 
+const tcp = async () => (await podplane.get("conntrack")).filter((c) => c.protocol === "tcp");
+
 /** Runs the README's steps and returns what curl says, and the addresses of both pods. */
 async function run(cooldown: number, patience: number) {
   const lab = labWith(cooldown);
@@ -39,7 +41,7 @@ async function run(cooldown: number, patience: number) {
     "40000",
     "http://orders/",
   );
-  await until("the SYN to be translated", async () => (await podplane.get("conntrack")).length === 2);
+  await until("the SYN to be translated", async () => (await tcp()).length === 2);
   await podplane.must("delete", "pod/orders");
   const cooling = async () => (await podplane.get("enis")).reduce((sum, eni) => sum + eni.cooling, 0);
   expect(await cooling()).toBe(1);
@@ -48,7 +50,7 @@ async function run(cooldown: number, patience: number) {
   await until("billing to have an address", async () => (await podplane.get("pods")).every((p) => p.address !== null));
   const after = (await podplane.get("pods")).find((p) => p.name === "billing")?.address;
   const { stdout, stderr } = await curl.ended;
-  const answered = (await podplane.get("conntrack")).map((c) => c.to);
+  const answered = (await tcp()).map((c) => c.to);
   await podplane.finish();
   return { before, after, stdout, stderr, answered };
 }
