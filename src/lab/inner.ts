@@ -21,6 +21,8 @@ export interface InnerOptions {
 }
 
 const EXIT_FAILED = 1;
+/** Far more than a lab of hundreds of pods takes to go down. */
+const DOWN_WITHIN_MS = 30_000;
 
 /**
  * The inner process: brings the lab up, serves its control socket and its metrics until it is asked to stop, and takes
@@ -115,6 +117,11 @@ export async function runInner(loaded: LoadedLab, options: InnerOptions): Promis
     metricsUrl = metrics.url;
     // Stopping ends the start, which then throws.
     void stopped.then(() => lab.current?.abort());
+    // Whatever the lab waits for, going down ends: with this process the kernel ends all that is left.
+    void Promise.race([stopped, askedDown]).then(() => {
+      const overdue = () => fatal(new Error(`lab ${name} did not go down within ${DOWN_WITHIN_MS / 1000} s`));
+      setTimeout(overdue, DOWN_WITHIN_MS).unref();
+    });
     const began = performance.now();
     await lab.current.start();
     const took = ((performance.now() - began) / 1000).toFixed(1);
