@@ -19,7 +19,8 @@ export function applyCommand(program: Command): void {
     .option("-n, --name <name>", "which of several running labs")
     .addOption(outputOption())
     .action(async (options: ChangeOptions & { filename: string }) => {
-      const change = await ask(await findLab(options.name), "apply", { path: resolve(options.filename) });
+      const lab = await findLab(options.name);
+      const change = await ask(lab, "apply", { path: resolve(options.filename) }, { onWait: saysThatItWaits(lab) });
       for (const note of change.notes) printError(`note: ${note}`);
       printChange(change, options.output);
     });
@@ -38,9 +39,16 @@ export function deleteCommand(program: Command): void {
       if ((options.filename === undefined) === (objects.length === 0))
         throw new Error("name the objects to delete, or give a file with -f");
       const path = options.filename === undefined ? null : resolve(options.filename);
-      const change = await ask(await findLab(options.name), "delete", { path, names: objects, wait: options.wait });
+      const lab = await findLab(options.name);
+      const asked = { path, names: objects, wait: options.wait };
+      const change = await ask(lab, "delete", asked, { onWait: saysThatItWaits(lab) });
       printChange(change, options.output);
     });
+}
+
+/** A change may take long: pods end in their grace period. */
+function saysThatItWaits(lab: string): (seconds: number) => void {
+  return (seconds) => printError(`waiting for lab ${lab}, ${seconds} s`);
 }
 
 function printChange(change: Change, format: Format): void {

@@ -8,6 +8,7 @@ import type { ConntrackRow } from "../observe/tables.ts";
 import { print, printJson, table, terminalWidth, useColour } from "./output.ts";
 import { outputOption } from "./parse.ts";
 import { modeOption, type RulesOptions, showRules } from "./rules.ts";
+import { SLICE_COLUMNS, serviceTable } from "./serviceTables.ts";
 
 interface GetOptions extends RulesOptions {
   all?: boolean;
@@ -15,17 +16,23 @@ interface GetOptions extends RulesOptions {
 }
 
 type Cell = string | number | null;
-interface Columns<T> {
+/** What stands in place of an empty table. */
+interface Empty {
+  empty: string;
+}
+interface Columns<T> extends Empty {
   header: string[];
   row: (item: T) => Cell[];
-  /** What stands in place of an empty table. */
-  empty: string;
+}
+/** A table that is no row for each item. @param width of the terminal, characters */
+interface OwnTable<T> extends Empty {
+  table: (items: readonly T[], width: number) => string;
 }
 
 const qualified = (o: { namespace: string; name: string }): string => `${o.namespace}/${o.name}`;
 const yesNo = (b: boolean): string => (b ? "yes" : "no");
 
-const VIEWS: { [V in ViewName]: Columns<Views[V][number]> } = {
+const VIEWS: { [V in ViewName]: Columns<Views[V][number]> | OwnTable<Views[V][number]> } = {
   pods: {
     header: ["NAME", "READY", "STATUS", "ADDRESS", "ENI", "DEPLOYMENT", "REASON"],
     row: (p) => [
@@ -40,14 +47,7 @@ const VIEWS: { [V in ViewName]: Columns<Views[V][number]> } = {
     empty: "no pods",
   },
   services: {
-    header: ["NAME", "TYPE", "CLUSTER-IP", "PORTS", "ENDPOINTS"],
-    row: (s) => [
-      qualified(s),
-      s.type,
-      s.clusterIP ?? "None",
-      s.ports.map((p) => `${p.port}${p.nodePort === null ? "" : `:${p.nodePort}`}/${p.protocol}`).join(","),
-      s.ports.map((p) => p.endpoints).join(","),
-    ],
+    table: serviceTable,
     empty: "no services",
   },
   endpoints: {
@@ -55,6 +55,7 @@ const VIEWS: { [V in ViewName]: Columns<Views[V][number]> } = {
     row: (e) => [e.service, e.protocol, `${e.address}:${e.port}`, e.pod],
     empty: "no endpoints",
   },
+  endpointslices: SLICE_COLUMNS,
   nodes: {
     header: ["NAME", "TYPE", "ZONE", "ADDRESS", "PUBLIC", "ENIS", "BRANCHES", "PODS", "MAX-PODS", "WARM", "COOLING"],
     row: (n) => [
@@ -209,8 +210,8 @@ function isView(name: string): name is ViewName {
 
 /** A view as a table for people. */
 export function viewTable<V extends ViewName>(what: V, rows: Views[ViewName], all: boolean): string {
-  const view = VIEWS[what] as Columns<Views[ViewName][number]>;
+  const view = VIEWS[what] as Columns<Views[ViewName][number]> | OwnTable<Views[ViewName][number]>;
   const shown = what === "reasons" && !all ? (rows as Views["reasons"]).filter((r) => r.count > 0) : rows;
   if (shown.length === 0) return what === "reasons" ? "no packet was dropped" : view.empty;
-  return table(view.header, shown.map(view.row));
+  return "table" in view ? view.table(shown, terminalWidth()) : table(view.header, shown.map(view.row));
 }

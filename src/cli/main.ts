@@ -1,19 +1,26 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { capacityCommand } from "./capacity.ts";
-import { applyCommand, deleteCommand } from "./change.ts";
-import { demoCommand } from "./demo.ts";
-import { downCommand } from "./down.ts";
-import { execCommandLine } from "./exec.ts";
-import { getCommand } from "./get.ts";
-import { ipamCommand } from "./ipam.ts";
-import { logsCommand } from "./logs.ts";
 import { printError } from "./output.ts";
-import { peerCommand } from "./peer.ts";
-import { schemaCommand } from "./schema.ts";
-import { upCommand } from "./up.ts";
-import { whyCommand } from "./why.ts";
+
+type AddCommand = (program: Command) => void;
+
+/** What there is, in the order of the help. Of a command that is named its own modules alone are loaded. */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  up: async () => (await import("./up.ts")).upCommand,
+  down: async () => (await import("./down.ts")).downCommand,
+  exec: async () => (await import("./exec.ts")).execCommandLine,
+  logs: async () => (await import("./logs.ts")).logsCommand,
+  apply: async () => (await import("./change.ts")).applyCommand,
+  delete: async () => (await import("./change.ts")).deleteCommand,
+  get: async () => (await import("./get.ts")).getCommand,
+  why: async () => (await import("./why.ts")).whyCommand,
+  ipam: async () => (await import("./ipam.ts")).ipamCommand,
+  capacity: async () => (await import("./capacity.ts")).capacityCommand,
+  schema: async () => (await import("./schema.ts")).schemaCommand,
+  peer: async () => (await import("./peer.ts")).peerCommand,
+  demo: async () => (await import("./demo.ts")).demoCommand,
+};
 
 const EXIT_FAILED = 1;
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
@@ -27,22 +34,9 @@ const program = new Command("podplane")
   .showHelpAfterError("(run with --help for what there is)")
   .exitOverride();
 
-for (const add of [
-  upCommand,
-  downCommand,
-  execCommandLine,
-  logsCommand,
-  applyCommand,
-  deleteCommand,
-  getCommand,
-  whyCommand,
-  ipamCommand,
-  capacityCommand,
-  schemaCommand,
-  peerCommand,
-  demoCommand,
-])
-  add(program);
+const named = process.argv[2] ?? "";
+const wanted = Object.hasOwn(COMMANDS, named) ? [COMMANDS[named]] : Object.values(COMMANDS);
+for (const load of wanted) (await load())(program);
 
 try {
   await program.parseAsync();

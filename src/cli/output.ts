@@ -37,6 +37,12 @@ export function printError(text: string): void {
 
 const GAP = 2;
 
+/** How wide {@link table} makes these rows, characters; its header is in bold, which has no width. */
+export function tableWidth(header: string[], rows: (string | number | null)[][]): number {
+  const widths = header.map((h, i) => Math.max(h.length, ...rows.map((r) => String(r[i] ?? "-").length)));
+  return widths.reduce((sum, width) => sum + width + GAP, -GAP);
+}
+
 /** A table with as wide columns as their cells need; numbers to the right. Columns that nobody fills are left out. */
 export function table(header: string[], rows: (string | number | null)[][]): string {
   const used = header.map((_, i) => rows.length === 0 || rows.some((r) => r[i] !== null && r[i] !== ""));

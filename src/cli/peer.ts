@@ -27,7 +27,7 @@ export function peerCommand(program: Command): void {
   peer
     .command("up")
     .description(
-      "bring a lab's kernel twin up, beside the lab or without it; `podplane exec --name LAB-peer` enters it",
+      "bring a lab's kernel twin up, beside the lab or without it; `podplane exec --name LAB-peer` enters it. Names of services, nodes and hosts are in its /etc/hosts: it has no name server",
     )
     .argument("[lab]", "lab directory or file", ".")
     .addOption(modeOption("rules of kube-proxy's iptables or nftables mode; without it, of the lab's mode"))
@@ -68,6 +68,5 @@ async function peerUp(lab: string, options: PeerUpOptions): Promise<void> {
   twinOf(loaded.cluster, mode);
   checkPrograms();
   const args = ["peer", "up", lab, ...(mode === null ? [] : ["--mode", mode])];
-  const name = twinName(loaded.cluster.lab.metadata.name);
-  process.exitCode = options.detach === true ? await detach(args) : await supervise(name, args);
+  process.exitCode = options.detach === true ? await detach(args) : await supervise(args);
 }

@@ -11,10 +11,10 @@ import { findObject } from "./objectNames.ts";
 import { type LabObject, type Objects, objectKey } from "./objects/kinds.ts";
 import { LAB_API_VERSION, type Lab } from "./objects/lab.ts";
 import { ObjectError, type ObjectProblem } from "./objects/objectError.ts";
-import { NameError } from "./resolve.ts";
+import { withValues } from "./overlay.ts";
 import { ServiceRows } from "./serviceRows.ts";
 import { ServiceStates } from "./serviceStates.ts";
-import { type Moment, type State, withObjects, withReports } from "./state.ts";
+import { type Moment, type State, withEndpoints, withObjects, withReports } from "./state.ts";
 import type { Appointment } from "./time/timeline.ts";
 import { type NamespaceSpec, namespaceSpecs, type Workload, workloads } from "./workloads.ts";
 
@@ -137,7 +137,7 @@ export class Cluster {
     checkRepeats(objects);
     const lab = objects.find((o) => o.kind === "Lab");
     const base = lab === undefined ? this.#state : withLab(this.#state, lab);
-    const given = new Map(this.#given);
+    const news = new Map<string, LabObject>();
     const change = { created: [] as string[], changed: [] as string[], unchanged: [] as string[], removed: [] };
     for (const object of objects) {
       const key = objectKey(object);
@@ -148,23 +148,35 @@ export class Cluster {
         continue;
       }
       (old === undefined ? change.created : change.changed).push(key);
-      if (object.kind !== "Lab") given.set(key, object);
+      if (object.kind !== "Lab") news.set(key, object);
     }
-    this.#give(base, given);
+    const slices = base === this.#state ? withEndpoints(base, news) : null;
+    if (slices === null) this.#give(base, new Map([...this.#given, ...news]));
+    else {
+      this.#become(slices);
+      this.#given = withValues(this.#given, news);
+    }
     return change;
   }
 
   /**
-   * Removes objects named as `pod/web-1`, `deployment/default/api`, `svc/api`; a Namespace goes with all that is in it.
+   * Removes objects named as `pod/web-1`, `deployment/default/api`, `svc/api`; a Namespace goes with all that is in it. A pod
+   * of a Deployment or its like terminates, and its controller makes another one.
    *
    * @throws NameError for a name that no object has, ObjectError where what stays cannot run without it.
    */
   remove(names: readonly string[]): Change {
     const left = new Map(this.#given);
     const removed: string[] = [];
-    for (const name of names) for (const key of this.#named(name)) if (left.delete(key)) removed.push(key);
-    this.#give(this.#state, left);
-    return { created: [], changed: [], unchanged: [], removed };
+    const deleted: string[] = [];
+    for (const name of names)
+      for (const key of this.#named(name)) {
+        if (left.delete(key)) removed.push(key);
+        else if (this.#state.controllers.get(key) !== undefined) deleted.push(key);
+      }
+    if (removed.length > 0) this.#give(this.#state, left);
+    this.report(deleted.map((pod) => ({ pod, state: "deleted" })));
+    return { created: [], changed: [], unchanged: [], removed: [...new Set([...removed, ...deleted])] };
   }
 
   /**
@@ -250,14 +262,9 @@ export class Cluster {
   /** Keys of the objects that a name stands for. */
   #named(name: string): string[] {
     const objects = this.#given;
-    const { objects: all, pods } = this.#state;
-    const own = pods.find(
-      (p) => p.owner.kind !== "Pod" && all.has(objectKey(p.owner)) && [p.key, `pod/${p.name}`].includes(name),
-    );
-    if (own !== undefined)
-      throw new NameError(`${own.key} belongs to ${objectKey(own.owner)} and would come back; remove or scale that`);
     const namespaces = [...objects.values()].flatMap((o) => ("namespace" in o.metadata ? [o.metadata.namespace] : []));
-    const keys = new Set([...objects.keys(), ...namespaces.map((n) => `namespace/${n}`)]);
+    const pods = this.#state.pods.map((p) => p.key);
+    const keys = new Set([...objects.keys(), ...namespaces.map((n) => `namespace/${n}`), ...pods]);
     const key = findObject(name, [...keys]);
     if (!key.startsWith("namespace/")) return [key];
     const namespace = key.slice("namespace/".length);

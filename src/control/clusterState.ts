@@ -5,6 +5,7 @@ import type { DesiredPod } from "./kube/deployments.ts";
 import type { AddressedPod } from "./kube/endpoints.ts";
 import type { SchedulerNode } from "./kube/scheduler.ts";
 import type { LabEni } from "./labEni.ts";
+import { objectsOfKind } from "./objects/byKind.ts";
 import { type CniSettings, cniSettings } from "./objects/cniEnv.ts";
 import type { Lab, LabHost, LabNode } from "./objects/lab.ts";
 import type { ServiceState, ServiceStates } from "./serviceStates.ts";
@@ -120,7 +121,7 @@ export function clusterState(state: State, ipam: ClusterIpam, services: ServiceS
     pods,
     waiting,
     services: services.update(state, addressed),
-    namespaces: [...state.objects.values()].filter((o) => o.kind === "Namespace").map((o) => o.metadata.name),
+    namespaces: objectsOfKind(state.objects, "Namespace").map((o) => o.metadata.name),
     subnets: ipam.subnets(),
   };
 }

@@ -18,8 +18,10 @@ import type { ClusterState, NodeState } from "./clusterState.ts";
 import { hostPortRows } from "./compileServices.ts";
 import { hostRows, VPC_ID, vpcRows } from "./compileVpc.ts";
 import { dnsAddresses } from "./dns/listeners.ts";
+import { clusterDnsAddress, dnsMode } from "./dns/settings.ts";
 import { eniName, nodeName } from "./entityNames.ts";
 import type { Ids } from "./ids.ts";
+import { nodePortCidrs } from "./kube/nodePortAddresses.ts";
 import { lazily } from "./lazily.ts";
 import type { Names } from "./names.ts";
 import { rowKey } from "./rowKey.ts";
@@ -49,7 +51,7 @@ const SERVICE_MODES = {
 
 function nodeRow(state: ClusterState, node: NodeState, id: number, ids: Ids): NodeRow {
   const { cluster } = state.lab.spec;
-  const { clusterCIDR, mode, masqueradeAll } = cluster.kubeProxy;
+  const { clusterCIDR, mode, masqueradeAll, nodePortAddresses } = cluster.kubeProxy;
   return {
     t: "node",
     id,
@@ -61,6 +63,7 @@ function nodeRow(state: ClusterState, node: NodeState, id: number, ids: Ids): No
     snatMode: state.cni.externalSnat ? SNAT_EXTERNAL : SNAT_MODES[state.cni.randomizeSnat],
     masqueradeAll,
     clusterCidr: clusterCIDR === undefined ? null : toCidr(clusterCIDR),
+    nodePortAddresses: nodePortCidrs(nodePortAddresses, node.address),
     serviceCidr: toCidr(cluster.serviceCidr),
     conntrackLimit: cluster.conntrack.max,
   };
@@ -109,10 +112,15 @@ function nodeRows(state: ClusterState, ids: Ids): Row[] {
 /** Addresses of the name servers that a node is itself: its pods' queries do not leave it. */
 function localAddressRows(state: ClusterState, ids: Ids): Row[] {
   const addresses = dnsAddresses(state);
+  const { lab } = state;
+  const { queryLimit } = lab.spec.cluster.dns;
+  const cluster = dnsMode(lab) === "node-local" ? clusterDnsAddress(lab) : null;
+  const limited = queryLimit === 0 ? {} : { limit: queryLimit };
   return state.nodes.flatMap(({ spec }, node) =>
     (addresses.get(nodeName(spec.name)) ?? []).map((address): Row => {
       const eni = ids.of("eni", eniName(spec.name, 0));
-      return { t: "localAddress", node, address: parseAddress(address) ?? 0, eni };
+      const special = address === cluster ? { untracked: true } : limited;
+      return { t: "localAddress", node, address: parseAddress(address) ?? 0, eni, ...special };
     }),
   );
 }

@@ -1,4 +1,5 @@
 import {
+  type Endpoint,
   FRONTEND_CLUSTER_IP,
   FRONTEND_EXTERNAL_IP,
   FRONTEND_LOAD_BALANCER_IP,
@@ -78,6 +79,9 @@ function ownSets(port: ProxyPort, nodes: readonly ProxyNode[], common: SelectedE
   return own;
 }
 
+const rowEndpoint = ({ address, port }: ProxyEndpoint): Endpoint => ({ address, port, weight: 1 });
+
+const NONE: readonly ProxyEndpoint[] = [];
 const NOWHERE: ProxyNode = { name: "", zone: "" };
 
 /**
@@ -95,18 +99,22 @@ export function compilePort(port: ProxyPort, id: number, nodes: readonly ProxyNo
     endpoints = port.endpoints.filter((e) => used.has(e));
   }
   const places = new Map(endpoints.map((e, i) => [e, i]));
+  // Nobody asks of other protocols.
+  const isUdp = port.protocol === "UDP" && endpoints.length < port.endpoints.length;
+  const alsoServing = isUdp ? port.endpoints.filter((e) => e.serving && !places.has(e)) : NONE;
   const indices = (set: readonly ProxyEndpoint[]) => set.map((e) => places.get(e) ?? 0);
   const row: ServiceRow = {
     t: "service",
     id,
     protocol: PROTOCOLS[port.protocol],
     frontends: frontends(port),
-    endpoints: endpoints.map((e) => ({ address: e.address, port: e.port, weight: 1 })),
+    endpoints: endpoints.map(rowEndpoint),
     cluster: indices(common.cluster),
     nodes: own.map(
       ({ node, set }): NodeEndpoints => ({ node, cluster: indices(set.cluster), local: indices(set.local) }),
     ),
     hasEndpoints: common.any,
+    ...(alsoServing.length === 0 ? {} : { alsoServing: alsoServing.map(rowEndpoint) }),
     internalLocal: port.internalTrafficPolicy === "Local",
     externalLocal: port.externalTrafficPolicy === "Local",
     affinity: port.affinitySeconds,

@@ -26,3 +26,18 @@ export function diff(previous: Snapshot | null, next: Snapshot): Patch {
   });
   return { put, gone: gone.reverse() };
 }
+
+/** Rows of a piece of the first patch: what crosses threads is there twice while it does. */
+const PIECE = 1000;
+
+/**
+ * {@link diff}, as patches to be applied one after the other: one where something is forwarded already, so that no packet
+ * meets half of a change; of the first snapshot, before anything runs, small ones.
+ */
+export function* patches(previous: Snapshot | null, next: Snapshot): Generator<Patch, void> {
+  const patch = diff(previous, next);
+  if (previous !== null) yield patch;
+  else
+    for (let from = 0; from < patch.put.length; from += PIECE)
+      yield { put: patch.put.slice(from, from + PIECE), gone: [] };
+}

@@ -7,6 +7,7 @@ const ALIASES: Readonly<Record<string, string>> = {
   ns: "namespace",
   po: "pod",
   deploy: "deployment",
+  rs: "replicaset",
   sts: "statefulset",
   ds: "daemonset",
   service: "svc",

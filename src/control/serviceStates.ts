@@ -223,6 +223,7 @@ export class ServiceStates {
 
 /** Pairs of what stands at the same place of two lists and is not the same; null: they are not of the same length. */
 function differences<T>(before: readonly T[], after: readonly T[]): [T, T][] | null {
+  if (before === after) return [];
   if (before.length !== after.length) return null;
   const found: [T, T][] = [];
   for (let i = 0; i < after.length; i++) if (before[i] !== after[i]) found.push([before[i], after[i]]);

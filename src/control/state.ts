@@ -1,17 +1,18 @@
 import { checkIpamObjects } from "./ipam/checkObjects.ts";
-import { checkServices } from "./kube/checkServices.ts";
+import { checkServices, checkSlice } from "./kube/checkServices.ts";
 import { assignClusterIPs, type ClusterIPs } from "./kube/clusterIPs.ts";
 import { checkPods } from "./kube/controllers/checkPods.ts";
 import type { Controllers, ControllersInput } from "./kube/controllers/controllers.ts";
 import type { PodReport } from "./kube/controllers/livePod.ts";
 import type { DesiredPod } from "./kube/deployments.ts";
+import { reindexSlices } from "./kube/endpoints.ts";
 import { assignNodePorts, type NodePorts } from "./kube/nodePorts.ts";
 import { type Placements, placePods } from "./kube/placement.ts";
 import type { SchedulerNode } from "./kube/scheduler.ts";
 import { branchGroupsOf, schedulerNodes } from "./nodeAgents.ts";
-import { objectsOfKind } from "./objects/byKind.ts";
+import { objectsOfKind, withoutServices, withSlices } from "./objects/byKind.ts";
 import type { EndpointSlice } from "./objects/endpointSlice.ts";
-import type { Objects } from "./objects/kinds.ts";
+import type { LabObject, Objects } from "./objects/kinds.ts";
 import type { Lab } from "./objects/lab.ts";
 import { ObjectError, type ObjectProblem } from "./objects/objectError.ts";
 import type { Service } from "./objects/service.ts";
@@ -41,6 +42,9 @@ export interface State {
   readonly nodePorts: NodePorts;
 }
 
+/** More slices than this are taken like any other objects. */
+const MOST_SLICES = 64;
+
 export function servicesOf(objects: Objects): readonly Service[] {
   return objectsOfKind(objects, "Service");
 }
@@ -51,9 +55,7 @@ export function slicesIn(objects: Objects): readonly EndpointSlice[] {
 
 function checkObjects(state: State, objects: Objects, problems: ObjectProblem[]): void {
   problems.push(...checkServices(servicesOf(objects), slicesIn(objects)));
-  // Services and slices, of which there may be tens of thousands, have nothing to do with addresses of pods.
-  const others = [...objects.values()].filter((o) => o.kind !== "Service" && o.kind !== "EndpointSlice");
-  problems.push(...checkIpamObjects(state.lab, others));
+  problems.push(...checkIpamObjects(state.lab, [...withoutServices(objects).values()]));
 }
 
 /** When something happens, and whether the pods' lives are reported ({@link ControllersInput}). */
@@ -67,7 +69,7 @@ export type Moment = Pick<ControllersInput, "now" | "manual">;
  */
 function withPods(state: State, controllers: Controllers, moment: Moment, problems: ObjectProblem[]): State {
   const { lab, objects, nodes } = state;
-  const next = controllers.reconcile({ objects, nodes, ...moment });
+  const next = controllers.reconcile({ objects: withoutServices(objects), nodes, ...moment });
   const pods = next.pods.map((p) => p.desired);
   const branchGroups = branchGroupsOf(lab, pods, objects);
   const takesBranchEni = (pod: DesiredPod) => branchGroups.has(pod.key);
@@ -94,7 +96,7 @@ export function withReports(state: State, reports: Iterable<PodReport>, moment: 
 export function withObjects(state: State, objects: Objects, moment: Moment): State {
   const problems: ObjectProblem[] = [];
   const nodes = schedulerNodes(state.lab, objects);
-  checkPods(objects, nodes, state.controllers, problems);
+  checkPods(withoutServices(objects), nodes, state.controllers, problems);
   checkObjects(state, objects, problems);
   const services = servicesOf(objects);
   const serviceCidr = toCidr(state.lab.spec.cluster.serviceCidr);
@@ -105,4 +107,38 @@ export function withObjects(state: State, objects: Objects, moment: Moment): Sta
   const last = withPods(changed, state.controllers, { ...moment, manual: false }, problems);
   if (problems.length > 0) throw new ObjectError(problems);
   return moment.manual ? withPods(changed, state.controllers, moment, []) : last;
+}
+
+/** Whether a slice belongs to the same service, in the same way. */
+function isSamePlace(old: LabObject | undefined, now: EndpointSlice): old is EndpointSlice {
+  return (
+    old?.kind === "EndpointSlice" &&
+    old.addressType === now.addressType &&
+    JSON.stringify(old.metadata.labels) === JSON.stringify(now.metadata.labels)
+  );
+}
+
+/**
+ * The state with other endpoints in some slices: most changes of a big cluster are such. They concern their services alone,
+ * and cost what those cost, however many others there are.
+ *
+ * @param changes objects by their keys
+ * @returns null: the change is more than that.
+ * @throws ObjectError with everything that is wrong.
+ */
+export function withEndpoints(state: State, changes: ReadonlyMap<string, LabObject>): State | null {
+  const slices = new Map<string, EndpointSlice>();
+  const replaced = new Map<EndpointSlice, EndpointSlice>();
+  for (const [key, now] of changes) {
+    const old = state.objects.get(key);
+    if (now.kind !== "EndpointSlice" || !isSamePlace(old, now)) return null;
+    slices.set(key, now);
+    replaced.set(old, now);
+  }
+  if (slices.size > MOST_SLICES) return null;
+  const problems = [...slices.values()].flatMap(checkSlice);
+  if (problems.length > 0) throw new ObjectError(problems);
+  const objects = withSlices(state.objects, slices);
+  reindexSlices(slicesIn(state.objects), slicesIn(objects), replaced);
+  return { ...state, objects };
 }

@@ -3,6 +3,7 @@ import type { ClusterState } from "./clusterState.ts";
 import { hostEniName } from "./entityNames.ts";
 import type { AgentEni } from "./ipam/types.ts";
 import type { DesiredPod } from "./kube/deployments.ts";
+import { loadBalancerIPs, type Service } from "./objects/service.ts";
 import { type SubnetRangeView, type SubnetReservationView, subnetRanges, subnetReservations } from "./subnetRanges.ts";
 import { cidrSize, cidrText } from "./vpc/cidr.ts";
 import { slotText } from "./vpc/eni.ts";
@@ -35,6 +36,10 @@ export interface ServiceView {
   readonly type: string;
   /** null: headless or ExternalName. */
   readonly clusterIP: string | null;
+  /** Addresses and host names of its load balancer, then its external IPs; an ExternalName's name. */
+  readonly external: readonly string[];
+  /** null: it has none. */
+  readonly healthCheckNodePort: number | null;
   readonly ports: readonly ServicePortView[];
 }
 
@@ -157,12 +162,23 @@ export function podViews(state: ClusterState): PodView[] {
   return [...running, ...waiting];
 }
 
+/** What kubectl shows as EXTERNAL-IP (pkg/printers/internalversion, getServiceExternalIP). */
+function externalNames(service: Service): string[] {
+  const { type, externalIPs, externalName } = service.spec;
+  if (type === "ExternalName") return externalName === undefined ? [] : [externalName];
+  const ingress = type === "LoadBalancer" ? (service.status?.loadBalancer.ingress ?? []) : [];
+  const balancer = ingress.length === 0 ? loadBalancerIPs(service) : ingress.flatMap((i) => i.ip ?? i.hostname ?? []);
+  return [...new Set([...balancer, ...externalIPs])];
+}
+
 export function serviceViews(state: ClusterState): ServiceView[] {
-  return state.services.map(({ object, clusterIP, ports }) => ({
+  return state.services.map(({ object, clusterIP, healthCheckNodePort, ports }) => ({
     namespace: object.metadata.namespace,
     name: object.metadata.name,
     type: object.spec.type,
     clusterIP: clusterIP === null ? null : formatAddress(clusterIP),
+    external: externalNames(object),
+    healthCheckNodePort: healthCheckNodePort === 0 ? null : healthCheckNodePort,
     ports: ports.map(({ port, nodePort, endpoints }) => ({
       name: port.name ?? null,
       protocol: port.protocol,

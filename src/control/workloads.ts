@@ -2,6 +2,7 @@ import { DEVICE_HOST, DEVICE_NODE, DEVICE_POD, type DeviceRow } from "../plane/r
 import { formatAddress } from "../plane/wire/address.ts";
 import type { ClusterState, PodState } from "./clusterState.ts";
 import type { Snapshot } from "./compile.ts";
+import { podHostname } from "./dns/podHosts.ts";
 import { hostName, nodeName } from "./entityNames.ts";
 import { type Container, type DownwardField, isDownwardField, type PodSpec } from "./objects/pod.ts";
 import { type ContainerProbes, containerProbes } from "./probes.ts";
@@ -47,6 +48,8 @@ export interface Workload {
   /** Name of the {@link NamespaceSpec} it runs in: its own, or its node's for a hostNetwork pod. */
   readonly namespace: string;
   readonly address: string;
+  /** What `hostname` says in it: a hostNetwork pod has its node's. */
+  readonly hostname: string;
   /** Name of the {@link NamespaceSpec} that its kubelet probes it from; null for a host. */
   readonly kubelet: string | null;
   /** From deletion to SIGKILL, milliseconds. */
@@ -127,6 +130,7 @@ export function workloads(state: ClusterState): Workload[] {
       kind: "pod",
       namespace: place.hostNetwork ? nodeName(place.node) : desired.key,
       address: formatAddress(place.address),
+      hostname: place.hostNetwork ? place.node : podHostname(desired),
       kubelet: nodeName(place.node),
       grace: desired.spec.terminationGracePeriodSeconds * SECOND,
       processes: desired.spec.containers
@@ -150,6 +154,7 @@ export function workloads(state: ClusterState): Workload[] {
       kind: "host",
       namespace: name,
       address: spec.address,
+      hostname: spec.name,
       kubelet: null,
       grace: 0,
       processes: command.length > 0 ? [process] : [],

@@ -35,6 +35,7 @@ type View = Uint8Array | Int32Array | BigUint64Array;
 const libc = koffi.load(null);
 
 const cOpen: (path: string, flags: number, mode: number) => number = libc.func("int open(const char *, int, int)");
+const cExit: (code: number) => void = libc.func("void _exit(int)");
 const cClose: (fd: number) => number = libc.func("int close(int)");
 const cRead: (fd: number, buffer: View, length: number) => number = libc.func("intptr_t read(int, void *, size_t)");
 const cWrite: (fd: number, buffer: View, length: number) => number = libc.func("intptr_t write(int, void *, size_t)");
@@ -100,6 +101,15 @@ function checked(result: number, call: string, path?: string): number {
 /** Opens a file and returns its descriptor. `flags` are O_*; callers add O_CLOEXEC, so that no child inherits it. */
 export function open(path: string, flags: number): number {
   return checked(cOpen(path, flags, 0), "open", path);
+}
+
+/**
+ * Ends the process at once, whatever its threads do, with no handler run: process.exit() waits for a thread that is inside a
+ * system call (_exit(2)).
+ */
+export function exitNow(code: number): never {
+  cExit(code);
+  throw new SystemError("_exit", koffi.errno());
 }
 
 /** Closes a descriptor. Errors are ignored: Linux frees the number even then (close(2)). */

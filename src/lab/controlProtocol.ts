@@ -1,6 +1,7 @@
 import type { Change } from "../control/cluster.ts";
 import type { NodeRules } from "../control/kube/rules/clusterRules.ts";
 import type { RuleMode } from "../control/kube/rules/nodeRules.ts";
+import type { SliceEndpointView } from "../control/sliceViews.ts";
 import type { EndpointView, EniView, NodeView, PodView, RouteView, ServiceView, SubnetView } from "../control/views.ts";
 import type { Explanation } from "../observe/explain.ts";
 import type { ConntrackRow, ReasonCount } from "../observe/tables.ts";
@@ -45,6 +46,7 @@ export interface Views {
   pods: PodView[];
   services: ServiceView[];
   endpoints: EndpointView[];
+  endpointslices: SliceEndpointView[];
   nodes: NodeView[];
   enis: EniView[];
   subnets: SubnetView[];

@@ -6,6 +6,8 @@ export type Handlers = { [V in Verb]: (argument: ControlVerbs[V]["argument"]) =>
 
 const MAX_REQUEST = 1 << 20;
 const OWNER_ONLY = 0o600;
+/** How long requests have for their answer when the lab is down. */
+const ANSWER_WITHIN_MS = 200;
 
 /** Somebody else answers at this lab's control socket. */
 export class AlreadyRunningError extends Error {
@@ -19,10 +21,12 @@ export class AlreadyRunningError extends Error {
 export class ControlServer {
   readonly #server: Server;
   readonly #path: string;
+  readonly #sockets: ReadonlySet<Socket>;
 
-  private constructor(server: Server, path: string) {
+  private constructor(server: Server, path: string, sockets: ReadonlySet<Socket>) {
     this.#server = server;
     this.#path = path;
+    this.#sockets = sockets;
   }
 
   /** @throws AlreadyRunningError when a lab answers at the path. */
@@ -30,22 +34,29 @@ export class ControlServer {
     if (await answers(path))
       throw new AlreadyRunningError(`a lab is running at ${path}: take it down with \`podplane down\``);
     rmSync(path, { force: true });
-    const server = createServer((socket) => serve(socket, handlers));
+    const sockets = new Set<Socket>();
+    const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on("close", () => sockets.delete(socket));
+      serve(socket, handlers);
+    });
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(path, resolve);
     });
     chmodSync(path, OWNER_ONLY);
-    return new ControlServer(server, path);
+    return new ControlServer(server, path, sockets);
   }
 
-  /** Stops listening and removes the socket; open requests get their answer first. */
+  /** Stops listening and removes the socket. Open requests may still get their answer; those that do not soon never do. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
     rmSync(this.#path, { force: true });
-    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 200).unref())]);
+    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, ANSWER_WITHIN_MS).unref())]);
+    // A client that stays connected would keep the process alive.
+    for (const socket of this.#sockets) socket.destroy();
   }
 }
 
@@ -56,7 +67,8 @@ function answers(path: string): Promise<boolean> {
       socket.destroy();
       resolve(true);
     });
-    socket.once("error", () => resolve(false));
+    // Its queue is full: it is there, and does not answer (unix(7)).
+    socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code === "EAGAIN"));
   });
 }
 

@@ -1,10 +1,13 @@
 import { clusterRules } from "../control/kube/rules/clusterRules.ts";
-import { umount } from "../device/libc.ts";
+import { lazily } from "../control/lazily.ts";
+import { exitNow, umount } from "../device/libc.ts";
 import { MNT_DETACH } from "../device/linux.ts";
+import { registerDnsMetrics } from "../observe/dnsMetrics.ts";
 import { podStartDelay, registerIpamMetrics } from "../observe/ipamMetrics.ts";
 import { metricsRegistry } from "../observe/metrics.ts";
 import { ControlServer } from "./controlServer.ts";
-import type { LoadedLab } from "./files/load.ts";
+import { endInTime } from "./deadline.ts";
+import type { RunnableLab } from "./files/load.ts";
 import { innerChannel } from "./innerChannel.ts";
 import { MetricsServer } from "./metricsServer.ts";
 import { RunningLab } from "./runningLab.ts";
@@ -21,8 +24,6 @@ export interface InnerOptions {
 }
 
 const EXIT_FAILED = 1;
-/** Far more than a lab of hundreds of pods takes to go down. */
-const DOWN_WITHIN_MS = 30_000;
 
 /**
  * The inner process: brings the lab up, serves its control socket and its metrics until it is asked to stop, and takes
@@ -31,32 +32,37 @@ const DOWN_WITHIN_MS = 30_000;
  *
  * @returns exit code.
  */
-export async function runInner(loaded: LoadedLab, options: InnerOptions): Promise<number> {
+export async function runInner(loaded: RunnableLab, options: InnerOptions): Promise<number> {
   const channel = innerChannel();
   // Nobody reads any more once `up --detach` has gone; that must not end the lab.
   process.stdout.on("error", () => {});
   process.stderr.on("error", () => {});
   const fatal = (error: Error): never => {
     options.printError(`podplane: ${error.stack ?? error.message}`);
-    process.exit(EXIT_FAILED);
+    exitNow(EXIT_FAILED);
   };
   process.on("uncaughtException", fatal);
   process.on("unhandledRejection", (reason) => fatal(reason instanceof Error ? reason : new Error(String(reason))));
 
-  let stopping = false;
-  const stopped = new Promise<void>((resolve) => {
-    channel.onStop(() => {
-      stopping = true;
-      resolve();
-    });
-  });
   const name = loaded.cluster.lab.metadata.name;
+  channel.named(name);
   const directory = stateDirectory();
-  let down = (): void => {};
-  const askedDown = new Promise<void>((resolve) => {
-    down = resolve;
-  });
   const lab: { current: RunningLab | null } = { current: null };
+  const endsInTime = lazily(() =>
+    endInTime(name, () => lab.current?.waitsFor ?? "its control socket", options.printError),
+  );
+  let stopping = false;
+  let stop = (): void => {};
+  const stopped = new Promise<void>((resolve) => {
+    stop = () => {
+      stopping = true;
+      endsInTime();
+      // A start that is under way ends: it throws.
+      lab.current?.abort();
+      resolve();
+    };
+  });
+  channel.onStop(stop);
   const running = (): RunningLab => {
     if (lab.current === null) throw new Error(`lab ${name} is not up yet`);
     return lab.current;
@@ -73,7 +79,7 @@ export async function runInner(loaded: LoadedLab, options: InnerOptions): Promis
         return { name, pid, pods: pods.total, ready: pods.ready, metrics: metricsUrl, rootless: channel.rootless };
       },
       down: async () => {
-        setImmediate(down);
+        setImmediate(stop);
         return null;
       },
       exec: async ({ name: who }) => ({ hostPid: await channel.hostPid(), entry: running().entry(who) }),
@@ -112,16 +118,10 @@ export async function runInner(loaded: LoadedLab, options: InnerOptions): Promis
     const { address, port } = loaded.cluster.lab.spec.metrics;
     const registry = metricsRegistry(source);
     registerIpamMetrics(registry, loaded.cluster.ipam);
+    registerDnsMetrics(registry, running);
     loaded.cluster.watchStarts(podStartDelay(registry));
     metrics = await MetricsServer.listen(registry, address, options.metricsPort ?? port);
     metricsUrl = metrics.url;
-    // Stopping ends the start, which then throws.
-    void stopped.then(() => lab.current?.abort());
-    // Whatever the lab waits for, going down ends: with this process the kernel ends all that is left.
-    void Promise.race([stopped, askedDown]).then(() => {
-      const overdue = () => fatal(new Error(`lab ${name} did not go down within ${DOWN_WITHIN_MS / 1000} s`));
-      setTimeout(overdue, DOWN_WITHIN_MS).unref();
-    });
     const began = performance.now();
     await lab.current.start();
     const took = ((performance.now() - began) / 1000).toFixed(1);
@@ -131,13 +131,14 @@ export async function runInner(loaded: LoadedLab, options: InnerOptions): Promis
       `lab ${name} is up in ${took} s: ${nodes.length} nodes, ${pods} pods, ${hosts.length} hosts; metrics at ${metricsUrl}`,
     );
     channel.ready({ name, metrics: metricsUrl });
-    await Promise.race([stopped, askedDown]);
+    await stopped;
   } catch (error) {
     if (!stopping) {
       options.printError(`podplane: ${error instanceof Error ? error.message : String(error)}`);
       process.exitCode = EXIT_FAILED;
     }
   } finally {
+    endsInTime();
     await metrics?.close();
     await lab.current?.stop();
     if (lab.current !== null) unmount(directory);

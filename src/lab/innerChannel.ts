@@ -1,9 +1,11 @@
+import { exitNow } from "../device/libc.ts";
+
 /** Environment variable that tells a process that it is the inner one; its value is `root` or `rootless`. */
 export const INNER_MARKER = "PODPLANE_INNER";
 
 /** What the two processes say to each other, over Node's IPC channel. */
 export type ToInner = { type: "stop" } | { type: "hostPid"; pid: number };
-export type FromInner = { type: "hello" } | { type: "ready"; message: unknown };
+export type FromInner = { type: "hello" } | { type: "named"; name: string } | { type: "ready"; message: unknown };
 
 /** The inner process's end of the channel to the outer one. */
 export interface InnerChannel {
@@ -13,6 +15,8 @@ export interface InnerChannel {
   onStop(callback: () => void): void;
   /** PID, as the host sees it, of the lab's PID 1: a target for nsenter. */
   hostPid(): Promise<number>;
+  /** Tells the outer process the lab's name: it has not read the lab's files. */
+  named(name: string): void;
   /** Tells the outer process that the lab is up. */
   ready(message: unknown): void;
   /** Ends the conversation, so that the channel no longer keeps this process alive. */
@@ -44,7 +48,7 @@ function openChannel(): InnerChannel {
     stopping = true;
     for (const callback of callbacks) callback();
   };
-  const orphaned = () => process.exit(EXIT_ORPHANED);
+  const orphaned = () => exitNow(EXIT_ORPHANED);
   const tell = (message: FromInner) => process.send?.(message);
 
   let learnPid: (pid: number) => void;
@@ -56,6 +60,8 @@ function openChannel(): InnerChannel {
     else learnPid(message.pid);
   });
   process.on("disconnect", orphaned);
+  // It may have gone before there was anyone to hear of it.
+  if (!process.connected) orphaned();
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
   tell({ type: "hello" });
@@ -67,6 +73,7 @@ function openChannel(): InnerChannel {
       else callbacks.push(callback);
     },
     hostPid: () => hostPid,
+    named: (name) => tell({ type: "named", name }),
     ready: (message) => tell({ type: "ready", message }),
     close() {
       process.off("disconnect", orphaned);

@@ -1,5 +1,6 @@
 import type { Cluster } from "../control/cluster.ts";
 import { NameError } from "../control/resolve.ts";
+import { sliceEndpointViews } from "../control/sliceViews.ts";
 import * as views from "../control/views.ts";
 import { conntrackRows, reasonCounts } from "../observe/tables.ts";
 import type { ViewName, Views } from "./controlProtocol.ts";
@@ -14,6 +15,8 @@ async function allRows(what: ViewName, cluster: Cluster, plane: PlaneClient): Pr
       return views.serviceViews(state);
     case "endpoints":
       return views.endpointViews(state);
+    case "endpointslices":
+      return sliceEndpointViews(state);
     case "nodes":
       return views.nodeViews(state);
     case "enis":

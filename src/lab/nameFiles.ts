@@ -1,10 +1,10 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ClusterState, PodState } from "../control/clusterState.ts";
+import type { ClusterState } from "../control/clusterState.ts";
+import { aliasLines, hostNetworkHostsFile, podHostsFile, podHostsLine } from "../control/dns/podHosts.ts";
 import { machineResolvConf, podResolvConf, resolvConfText } from "../control/dns/resolvConf.ts";
 import { dnsMode } from "../control/dns/settings.ts";
 import { hostName, nodeName } from "../control/entityNames.ts";
-import type { Lab } from "../control/objects/lab.ts";
 import { type ServiceView, serviceViews } from "../control/views.ts";
 import { formatAddress } from "../plane/wire/address.ts";
 import { namespaceFileName } from "./netSpec.ts";
@@ -78,22 +78,23 @@ function nameSources(state: ClusterState): Map<string, NameSources> {
   return dnsMode(state.lab) === "none" ? fileSources(state) : dnsSources(state);
 }
 
-/** With cluster DNS: /etc/hosts has a pod's or machine's own name alone (kubelet_pods.go, managedHostsFileContent). */
+/** With cluster DNS: /etc/hosts has a pod's or machine's own name and the pod's aliases alone. */
 function dnsSources(state: ClusterState): Map<string, NameSources> {
   const { lab } = state;
   const sources = new Map<string, NameSources>();
   const machine = resolvConfText(machineResolvConf(lab));
-  const nodeHosts = new Map<string, string>();
+  const nodeHosts = new Map<string, string[]>();
+  const domain = lab.spec.cluster.dns.clusterDomain;
   for (const { spec, address } of state.nodes) {
-    const hosts = lines([LOCALHOST, `${formatAddress(address)} ${spec.name}`]);
+    const hosts = [LOCALHOST, `${formatAddress(address)} ${spec.name}`];
     nodeHosts.set(spec.name, hosts);
-    sources.set(nodeName(spec.name), { hosts, resolv: machine, asksDns: true });
+    sources.set(nodeName(spec.name), { hosts: lines(hosts), resolv: machine, asksDns: true });
   }
-  for (const pod of state.pods) {
-    const { desired, place } = pod;
-    const own = lines([LOCALHOST, `${formatAddress(place.address)} ${podNames(lab, pod)}`]);
+  for (const { desired, place } of state.pods) {
     const resolv = resolvConfText(podResolvConf(lab, desired.namespace, desired.spec));
-    const hosts = place.hostNetwork ? (nodeHosts.get(place.node) ?? own) : own;
+    const hosts = place.hostNetwork
+      ? hostNetworkHostsFile(desired, nodeHosts.get(place.node) ?? [])
+      : podHostsFile(desired, formatAddress(place.address), domain);
     sources.set(desired.key, { hosts, resolv, asksDns: true });
   }
   for (const { spec } of state.hosts) {
@@ -105,28 +106,24 @@ function dnsSources(state: ClusterState): Map<string, NameSources> {
   return sources;
 }
 
-/** A pod's own names, the one below its subdomain first. */
-function podNames(lab: Lab, { desired }: PodState): string {
-  const { hostname = desired.name, subdomain } = desired.spec;
-  if (subdomain === undefined) return hostname;
-  return `${hostname}.${subdomain}.${desired.namespace}.svc.${lab.spec.cluster.dns.clusterDomain} ${hostname}`;
-}
-
 /** Without cluster DNS. */
 function fileSources(state: ClusterState): Map<string, NameSources> {
   const domain = state.lab.spec.cluster.dns.clusterDomain;
   const services = serviceViews(state);
   const sources = new Map<string, NameSources>();
-  const add = (key: string, name: string, address: string, namespace: string | null) => {
+  const add = (key: string, name: string, own: readonly string[], namespace: string | null) => {
     const names = namespace === null ? [] : services.flatMap((service) => serviceLine(service, namespace, domain));
-    const hosts = lines([LOCALHOST, `${address} ${name}`, ...names, ...otherHosts(state, name)]);
+    const hosts = lines([LOCALHOST, ...own, ...names, ...otherHosts(state, name)]);
     const search = namespace === null ? [] : [`search ${namespace}.svc.${domain} svc.${domain} ${domain}`];
     sources.set(key, { hosts, resolv: lines([...search, "options ndots:5"]), asksDns: false });
   };
-  for (const { spec, address } of state.nodes) add(nodeName(spec.name), spec.name, formatAddress(address), "default");
-  for (const { desired, place } of state.pods)
-    add(desired.key, desired.name, formatAddress(place.address), desired.namespace);
-  for (const { spec } of state.hosts) add(hostName(spec.name), spec.name, spec.address, null);
+  for (const { spec, address } of state.nodes)
+    add(nodeName(spec.name), spec.name, [`${formatAddress(address)} ${spec.name}`], "default");
+  for (const { desired, place } of state.pods) {
+    const own = podHostsLine(desired, formatAddress(place.address), domain);
+    add(desired.key, desired.name, [own, ...aliasLines(desired.spec)], desired.namespace);
+  }
+  for (const { spec } of state.hosts) add(hostName(spec.name), spec.name, [`${spec.address} ${spec.name}`], null);
   return sources;
 }
 

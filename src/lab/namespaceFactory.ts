@@ -22,11 +22,14 @@ import {
 import { socketAddress } from "../device/sockaddr.ts";
 import { openTun } from "../device/tun.ts";
 import { parseDeviceStats } from "./deviceStats.ts";
-import type { DeviceStats, Namespace, NamespaceSpec, SocketSpec } from "./namespaceProtocol.ts";
+import type { DeviceStats, Namespace, NamespaceSpec, RoutingEntry, SocketSpec } from "./namespaceProtocol.ts";
 
 /** The calling thread's own: /proc/self and /proc/net would be the main thread's. */
 const OWN_NAMESPACE = "/proc/thread-self/ns/net";
 const OWN_DEVICES = "/proc/thread-self/net/dev";
+
+/** Far more than `ip` takes, also where it waits for the kernel's one lock of network settings. */
+const IP_WITHIN_MS = 20_000;
 
 /**
  * Settings of every namespace, before its device exists. Each is tried in turn until one is accepted; none has to be
@@ -118,6 +121,15 @@ export class NamespaceFactory {
     return null;
   }
 
+  routing(name: string, add: readonly RoutingEntry[], remove: readonly RoutingEntry[]): null {
+    const lines = [
+      ...add.map(({ object, text }) => `${object} add ${text}`),
+      ...remove.map(({ object, text }) => `${object} delete ${text}`),
+    ];
+    this.#within(name, () => runIp(name, lines));
+    return null;
+  }
+
   /** A socket keeps the namespace it was made in, wherever it is used. @returns its descriptor, non-blocking. */
   socket(name: string, spec: SocketSpec): number {
     return this.#within(name, () => {
@@ -168,7 +180,12 @@ function configure(spec: NamespaceSpec): void {
 }
 
 function runIp(namespace: string, lines: readonly string[]): void {
-  const run = spawnSync("ip", ["-batch", "-"], { input: `${lines.join("\n")}\n`, encoding: "utf8" });
+  const run = spawnSync("ip", ["-batch", "-"], {
+    input: `${lines.join("\n")}\n`,
+    encoding: "utf8",
+    timeout: IP_WITHIN_MS,
+    killSignal: "SIGKILL",
+  });
   if (run.error) throw run.error;
   if (run.status !== 0) {
     const line = /^Command failed -:(\d+)/m.exec(run.stderr)?.[1];

@@ -48,6 +48,12 @@ export interface DeviceStats {
   txDropped: number;
 }
 
+/** A route or a rule that comes and goes: what follows `ip route add` or `ip rule add`. */
+export interface RoutingEntry {
+  object: "route" | "rule";
+  text: string;
+}
+
 export interface SocketSpec {
   type: "tcp" | "udp";
   /** Local address and port to bind to. */
@@ -62,6 +68,8 @@ export interface Operations {
   stats: { argument: string[]; result: [string, DeviceStats][] };
   /** Addresses (without a length) that the device is to have besides those it was made with, and those it no longer has. */
   addresses: { argument: { name: string; add: string[]; remove: string[] }; result: null };
+  /** Routes and rules that the namespace is to have besides those it was made with, and those it no longer has. */
+  routing: { argument: { name: string; add: RoutingEntry[]; remove: RoutingEntry[] }; result: null };
   socket: { argument: { name: string; spec: SocketSpec }; result: number };
 }
 export type Operation = keyof Operations;

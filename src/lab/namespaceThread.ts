@@ -18,6 +18,8 @@ function perform(request: Request): unknown {
       return factory.stats(request.argument);
     case "addresses":
       return factory.addresses(request.argument.name, request.argument.add, request.argument.remove);
+    case "routing":
+      return factory.routing(request.argument.name, request.argument.add, request.argument.remove);
     case "socket":
       return factory.socket(request.argument.name, request.argument.spec);
   }

@@ -6,12 +6,14 @@ import type {
   Operation,
   Operations,
   Response,
+  RoutingEntry,
   SocketSpec,
 } from "./namespaceProtocol.ts";
 
-export type { DeviceStats, Namespace, NamespaceSpec, SocketSpec };
+export type { DeviceStats, Namespace, NamespaceSpec, RoutingEntry, SocketSpec };
 
 interface Waiting {
+  operation: Operation;
   resolve: (result: never) => void;
   reject: (error: Error) => void;
 }
@@ -57,12 +59,22 @@ export class Namespaces {
     await this.#ask("addresses", { name, add, remove });
   }
 
+  /** Gives the namespace further routes and rules, and takes others away. */
+  async changeRouting(name: string, add: RoutingEntry[], remove: RoutingEntry[]): Promise<void> {
+    await this.#ask("routing", { name, add, remove });
+  }
+
   /**
    * A socket inside a namespace, as a descriptor that `new net.Socket({ fd })`, `server.listen({ fd })` or
    * `socket.bind({ fd })` of node:dgram takes over.
    */
   openSocket(name: string, spec: SocketSpec): Promise<number> {
     return this.#ask("socket", { name, spec });
+  }
+
+  /** Operations that have no answer yet. */
+  get pending(): string[] {
+    return [...this.#waiting.values()].map(({ operation }) => operation);
   }
 
   /** Ends the thread. The namespaces stay until they are removed or the lab's processes end. */
@@ -77,7 +89,7 @@ export class Namespaces {
         return;
       }
       const id = this.#nextId++;
-      this.#waiting.set(id, { resolve, reject });
+      this.#waiting.set(id, { operation, resolve, reject });
       this.#worker.postMessage({ id, operation, argument });
     });
   }

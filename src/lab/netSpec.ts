@@ -1,5 +1,7 @@
+import type { OwnFlow } from "../control/ownTraffic.ts";
 import type { NamespaceSpec as LabNamespace } from "../control/workloads.ts";
-import type { NamespaceSpec } from "./namespaceProtocol.ts";
+import { formatAddress } from "../plane/wire/address.ts";
+import type { NamespaceSpec, RoutingEntry } from "./namespaceProtocol.ts";
 
 /** A TUN's default ring of 500 packets overflows on bursts. */
 const TXQUEUELEN = 10_000;
@@ -8,8 +10,11 @@ const POD_GATEWAY = "169.254.1.1";
 const DEVICE = "eth0";
 /** kube-apiserver's --service-node-port-range. */
 const NODE_PORTS = "30000-32767";
-const NODE_PORT_TABLE = "200";
+/** Routes to the node's own addresses by its TUN. */
+const OWN_TABLE = "200";
 const ANY_LOCAL_TABLE = "201";
+/** Rules for what a node sends to itself. */
+const OWN_PREFERENCE = 2;
 /** The rules of ours come before it. */
 const LOCAL_RULE_PREFERENCE = 4;
 
@@ -64,21 +69,36 @@ export function netSpec(spec: LabNamespace, options: NetOptions): NamespaceSpec 
 /**
  * A node's host namespace. The plane is the node's NAT, so what a real node translates in OUTPUT must reach the TUN:
  * NodePorts at the node's own addresses and at 127.0.0.1 are routed out instead of to the loopback, by rules in front of
- * the local table. What the plane delivers is for the node, whatever address it names (its other ENIs', 127.0.0.1).
+ * the local table; {@link ownRule} has those that come and go. What the plane delivers is for the node, whatever address it names (its other ENIs', 127.0.0.1).
  */
 function nodeRules(): string[] {
   return [
     `pref 1 iif ${DEVICE} lookup ${ANY_LOCAL_TABLE}`,
-    `pref 2 iif lo ipproto tcp dport ${NODE_PORTS} lookup ${NODE_PORT_TABLE}`,
-    `pref 3 iif lo ipproto udp dport ${NODE_PORTS} lookup ${NODE_PORT_TABLE}`,
+    `pref ${OWN_PREFERENCE} iif lo ipproto tcp dport ${NODE_PORTS} lookup ${OWN_TABLE}`,
+    `pref ${OWN_PREFERENCE} iif lo ipproto udp dport ${NODE_PORTS} lookup ${OWN_TABLE}`,
   ];
+}
+
+/** A route to a further address of a node's own, by its TUN: for what the rules say leaves by it. */
+export function ownRoute(address: string): RoutingEntry {
+  return { object: "route", text: `${address} dev ${DEVICE} src ${address} table ${OWN_TABLE}` };
+}
+
+/** Routes what a node sends to itself out to the plane. */
+export function ownRule({ address, end, port, protocol }: OwnFlow): RoutingEntry {
+  const which = end === "destination" ? "dport" : "sport";
+  const at = address === 0 ? "" : ` to ${formatAddress(address)}`;
+  return {
+    object: "rule",
+    text: `pref ${OWN_PREFERENCE} iif lo${at} ipproto ${protocol} ${which} ${port} lookup ${OWN_TABLE}`,
+  };
 }
 
 function nodeRoutes(address: string): string[] {
   return [
     `local default dev lo table ${ANY_LOCAL_TABLE}`,
-    `127.0.0.0/8 dev ${DEVICE} src 127.0.0.1 table ${NODE_PORT_TABLE}`,
-    `${address} dev ${DEVICE} src ${address} table ${NODE_PORT_TABLE}`,
+    `127.0.0.0/8 dev ${DEVICE} src 127.0.0.1 table ${OWN_TABLE}`,
+    `${address} dev ${DEVICE} src ${address} table ${OWN_TABLE}`,
   ];
 }
 

@@ -15,13 +15,19 @@ export interface PlaneClientOptions {
   onFatal: (error: Error) => void;
 }
 
+interface Waiting {
+  readonly kind: PlaneRequest["kind"];
+  readonly resolve: (reply: PlaneReply) => void;
+  readonly reject: (error: Error) => void;
+}
+
 /** The main thread's end of the plane: sends requests, reads counters from shared memory. */
 export class PlaneClient {
   readonly counters: Float64Array;
   readonly #worker: Worker;
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
   readonly #wakeFd: number;
-  readonly #waiting = new Map<number, { resolve: (r: PlaneReply) => void; reject: (e: Error) => void }>();
+  readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
   #ended = false;
   /** Resolves when the thread has ended. */
@@ -58,6 +64,11 @@ export class PlaneClient {
     });
     // Node cannot stop a thread inside a system call; the exit handler runs for uncaught errors too.
     process.on("exit", () => this.signalStop());
+  }
+
+  /** Requests that have no answer yet. */
+  get pending(): string[] {
+    return [...this.#waiting.values()].map(({ kind }) => kind);
   }
 
   /** Asks the thread to end; it does at its next turn, which the eventfd brings about at once. */
@@ -115,7 +126,7 @@ export class PlaneClient {
   #request(body: PlaneRequest): Promise<PlaneReply> {
     if (this.#ended) return Promise.reject(new Error("the plane's thread has ended"));
     return new Promise((resolve, reject) => {
-      this.#waiting.set(this.#post(body), { resolve, reject });
+      this.#waiting.set(this.#post(body), { kind: body.kind, resolve, reject });
     });
   }
 }

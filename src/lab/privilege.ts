@@ -29,6 +29,9 @@ const PROBE = `
   mount -t tmpfs podplane /tmp && echo mount &&
   unshare --net sh -c 'echo network; : <>/dev/net/tun && echo device && ip tuntap add mode tun name probe && echo tun'`;
 
+/** It takes about 30 ms. */
+const PROBE_WITHIN_MS = 20_000;
+
 const STAGES = ["nothing", "namespaces", "mount", "network", "device", "tun"] as const;
 type Stage = (typeof STAGES)[number];
 
@@ -57,7 +60,13 @@ export function findPrivileges(): Privileges {
 
 function probe(rootless: boolean): Attempt {
   const command = [...CHAIN, ...(rootless ? USER_NAMESPACE : []), ...NAMESPACES];
-  const run = spawnSync(command[0], [...command.slice(1), "sh", "-c", PROBE], { encoding: "utf8" });
+  const run = spawnSync(command[0], [...command.slice(1), "sh", "-c", PROBE], {
+    encoding: "utf8",
+    timeout: PROBE_WITHIN_MS,
+    killSignal: "SIGKILL",
+  });
+  // Somebody ended it, or nothing moved: that says nothing about rights.
+  if (run.signal !== null) throw new PrivilegeError(`Trying to make namespaces was ended by ${run.signal}: try again.`);
   const reached = STAGES.findLast((stage) => run.stdout?.split("\n").includes(stage)) ?? "nothing";
   const stderr = run.error ? run.error.message : (run.stderr.trim().split("\n").at(-1) ?? "");
   return { privileges: { rootless, command }, reached, stderr };

@@ -61,6 +61,11 @@ export class Container {
     this.#delay = new RestartDelay(options.backoff);
   }
 
+  /** Whether its command runs. */
+  get runs(): boolean {
+    return this.#run !== null;
+  }
+
   get logFile(): string {
     return join(this.#options.logDirectory, `${this.#spec.name}.log`);
   }
@@ -138,7 +143,7 @@ export class Container {
       const began = performance.now();
       const over = new AbortController();
       const patience = setTimeout(() => over.abort(), graceMs);
-      await Promise.race([before(over.signal), run.ended]);
+      await Promise.race([before(over.signal), run.ended, aborted(over.signal)]);
       clearTimeout(patience);
       over.abort();
       left = Math.max(LEAST_GRACE_MS, graceMs - (performance.now() - began));
@@ -148,6 +153,12 @@ export class Container {
     await run.ended;
     clearTimeout(patience);
   }
+}
+
+function aborted(signal: AbortSignal): Promise<unknown> {
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", resolve, { once: true });
+  });
 }
 
 function wantsRestart(policy: RestartPolicy, code: number): boolean {

@@ -109,7 +109,15 @@ function firstPacket(protocol: number, src: number, sport: number, dst: number, 
 /** Size and settings of the plane for a cluster. The hash key is secret when live, and the seed's in a what-if. */
 export function planeOptions(cluster: Cluster, slots: number, live: boolean): ContextOptions {
   const { spec } = cluster.lab;
-  const { max, resolveClashes, tcpBeLiberal, tcpLoose, timeouts, unconfirmedWindow } = spec.cluster.conntrack;
+  const {
+    checksum: checks,
+    max,
+    resolveClashes,
+    tcpBeLiberal,
+    tcpLoose,
+    timeouts,
+    unconfirmedWindow,
+  } = spec.cluster.conntrack;
   const nodes = Math.max(1, spec.nodes.length);
   const key = live ? new Int32Array(new Uint8Array(randomBytes(16)).buffer) : Int32Array.of(spec.seed, 1, 2, 3);
   return {
@@ -119,7 +127,7 @@ export function planeOptions(cluster: Cluster, slots: number, live: boolean): Co
     conntrackCapacity: live ? Math.min(MAX_CONNTRACK, max * nodes) : 1024,
     hashKey: key,
     seed: spec.seed,
-    settings: { ...conntrackTimeouts(timeouts), resolveClashes, tcpBeLiberal, tcpLoose },
+    settings: { ...conntrackTimeouts(timeouts), checksum: checks, resolveClashes, tcpBeLiberal, tcpLoose },
     unconfirmedWindow,
     udpCleanup: spec.cluster.kubeProxy.udpConntrackCleanup,
   };

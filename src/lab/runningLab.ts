@@ -2,37 +2,34 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Change } from "../control/cluster.ts";
 import type { Snapshot } from "../control/compile.ts";
-import { diff } from "../control/diff.ts";
-import { dnsAddresses } from "../control/dns/listeners.ts";
-import { hostName, nodeName } from "../control/entityNames.ts";
+import { patches } from "../control/diff.ts";
 import { objectKey } from "../control/objects/kinds.ts";
 import { ObjectError } from "../control/objects/objectError.ts";
 import { NameError } from "../control/resolve.ts";
-import type { NamespaceSpec as LabNamespace } from "../control/workloads.ts";
-import { close } from "../device/libc.ts";
 import { type Explanation, explain } from "../observe/explain.ts";
-import { formatAddress } from "../plane/wire/address.ts";
 import type { ViewName, Views, WhyQuestion } from "./controlProtocol.ts";
 import { DnsServers } from "./dns/dnsServers.ts";
 import { problemText } from "./files/labError.ts";
-import type { LoadedLab } from "./files/load.ts";
+import type { RunnableLab } from "./files/load.ts";
 import { loadObjects } from "./files/load.ts";
+import { HealthServers } from "./healthCheck/healthServers.ts";
 import { labView } from "./labViews.ts";
+import { MachineNetwork } from "./machineNetwork.ts";
 import { NameFiles } from "./nameFiles.ts";
 import { type DeviceStats, Namespaces } from "./namespaces.ts";
-import { namespaceFileName, netSpec } from "./netSpec.ts";
+import { namespaceFileName } from "./netSpec.ts";
+import { type Placed, PlacedNamespaces } from "./placedNamespaces.ts";
 import { PlaneClient } from "./planeClient.ts";
 import type { PodEntry } from "./podEntry.ts";
 import { PodLives } from "./podLives.ts";
 import { askedPacket, planeOptions } from "./question.ts";
 import { RunningWorkloads } from "./runningWorkloads.ts";
+import { Turns } from "./turns.ts";
 
 /** Packets of a read batch. */
 const SLOTS = 32;
 /** How long going down waits for the processes before it takes their devices. */
 const POLITE_MS = 100;
-/** setTimeout takes no more than 31 bits. */
-const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
 export interface RunOptions {
   verify: boolean;
@@ -46,43 +43,38 @@ export interface RunOptions {
   onEvent: (text: string) => void;
 }
 
-interface Placed {
-  spec: LabNamespace;
-  file: string;
-  /** Addresses beyond the device's own: a node's further ENIs', and name servers'. */
-  addresses: Set<string>;
-}
-
 /** A lab that is up: namespaces, the plane's thread, the pods' processes, and the cluster that says what there should be. */
 export class RunningLab {
   readonly plane: PlaneClient;
-  readonly #lab: LoadedLab;
+  readonly #lab: RunnableLab;
   readonly #options: RunOptions;
   readonly #namespaces: Namespaces;
+  readonly #machines: MachineNetwork;
   #files: NameFiles | null = null;
   readonly #dns: DnsServers;
-  readonly #placed = new Map<string, Placed>();
+  readonly #health: HealthServers;
+  readonly #placed: PlacedNamespaces;
   readonly #workloads: RunningWorkloads;
   readonly #lives: PodLives;
   #snapshot: Snapshot | null = null;
-  /** Changes happen one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
-  #stopping = false;
-  /** A turn is to come that hears what became of pods. */
-  #hearing = false;
-  /** When the cluster's clock began, by performance.now(). */
-  #began = 0;
-  #timer: NodeJS.Timeout | null = null;
+  readonly #turns: Turns;
   /** Pods that a person has been told of, because they wait. */
   #waiting: ReadonlySet<string> = new Set();
 
   /** Call from the inner process: the directory is mounted over in its private mount namespace. */
-  constructor(lab: LoadedLab, options: RunOptions) {
+  constructor(lab: RunnableLab, options: RunOptions) {
     this.#lab = lab;
     this.#options = options;
     const plane = planeOptions(lab.cluster, SLOTS, true);
     this.plane = new PlaneClient({ options: plane, verify: options.verify, onFatal: options.onFatal });
     this.#namespaces = new Namespaces(options.directory);
+    this.#machines = new MachineNetwork(this.#namespaces);
+    this.#placed = new PlacedNamespaces({
+      namespaces: this.#namespaces,
+      plane: this.plane,
+      queues: options.queues,
+      onProgress: options.onProgress,
+    });
     this.#workloads = new RunningWorkloads({
       logDirectory: join(options.directory, "logs"),
       onEvent: options.onEvent,
@@ -91,10 +83,20 @@ export class RunningLab {
       },
       openSocket: (name) => this.#namespaces.openSocket(namespaceFileName(name), { type: "tcp" }),
     });
-    this.#lives = new PodLives(lab.cluster, this.#workloads, () => this.#reported());
+    this.#lives = new PodLives(lab.cluster, this.#workloads, () => this.#turns.reported());
+    this.#turns = new Turns({
+      cluster: lab.cluster,
+      hear: () => this.#lives.hear(),
+      match: () => this.#match(),
+      onFatal: options.onFatal,
+    });
     this.#dns = new DnsServers({
       openSocket: (name, spec) => this.#namespaces.openSocket(namespaceFileName(name), spec),
       onReady: (pod, ready) => this.#lives.report({ pod, state: ready ? "ready" : "unready" }),
+      onEvent: options.onEvent,
+    });
+    this.#health = new HealthServers({
+      openSocket: (name, spec) => this.#namespaces.openSocket(namespaceFileName(name), spec),
       onEvent: options.onEvent,
     });
   }
@@ -104,8 +106,8 @@ export class RunningLab {
     // The lab thread answers once it has mounted the directory; before that, files would land on the host.
     await this.#namespaces.readDeviceStats([]);
     this.#files = new NameFiles(join(this.#options.directory, "files"));
-    this.#began = performance.now();
-    await this.#change(() => {});
+    this.#turns.begin();
+    await this.#turns.change(() => {});
   }
 
   get pods(): { total: number; ready: number } {
@@ -117,14 +119,14 @@ export class RunningLab {
     return this.#lab.cluster.lab.metadata.name;
   }
 
-  get cluster(): LoadedLab["cluster"] {
+  get cluster(): RunnableLab["cluster"] {
     return this.#lab.cluster;
   }
 
   async apply(path: string): Promise<Change & { notes: readonly string[] }> {
     const files = loadObjects(path);
     let change: Change = { created: [], changed: [], unchanged: [], removed: [] };
-    await this.#change(() => {
+    await this.#turns.change(() => {
       try {
         change = this.#lab.cluster.apply(files.objects);
       } catch (error) {
@@ -147,7 +149,7 @@ export class RunningLab {
             .objects.filter((o) => o.kind !== "Lab")
             .map(objectKey);
     let change: Change = { created: [], changed: [], unchanged: [], removed: [] };
-    await this.#change(() => {
+    await this.#turns.change(() => {
       change = this.#lab.cluster.remove(keys);
     });
     const removed = new Set(change.removed);
@@ -167,7 +169,7 @@ export class RunningLab {
 
   /** @param name part of a row's name that it must have, or null for all rows. */
   async view(what: ViewName, name: string | null): Promise<Views[ViewName]> {
-    await this.#timePassed();
+    await this.#turns.timePassed();
     return labView(what, name, this.#lab.cluster, this.plane);
   }
 
@@ -177,7 +179,8 @@ export class RunningLab {
     const key = end.kind === "pod" ? this.#workloads.namespaceOf(end.name) : end.name;
     const placed = this.#placed.get(key);
     if (placed === undefined) throw new NameError(`${name} has no network namespace: name a pod, a host or a node`);
-    return this.#entry(end.name, placed);
+    const hostname = this.#workloads.hostnameOf(end.name) ?? lastPart(end.name);
+    return this.#entry(end.name, hostname, placed);
   }
 
   /** What the containers of a pod or host wrote. @throws NameError */
@@ -186,146 +189,79 @@ export class RunningLab {
   }
 
   /** The kernel's counters of every TUN, by the device's name. */
-  async deviceStats(): Promise<Map<string, DeviceStats>> {
-    const byFile = await this.#namespaces.readDeviceStats([...this.#placed.keys()].map(namespaceFileName));
-    const stats = new Map<string, DeviceStats>();
-    for (const name of this.#placed.keys()) {
-      const s = byFile.get(namespaceFileName(name));
-      if (s !== undefined) stats.set(name, s);
-    }
-    return stats;
+  deviceStats(): Promise<Map<string, DeviceStats>> {
+    return this.#placed.deviceStats();
+  }
+
+  /** Queries to the VPC's resolver that were over its limit and no packets of pods, by ENI. */
+  get resolverDropped(): ReadonlyMap<string, number> {
+    return this.#dns.dropped;
   }
 
   /** Names of the devices by index, as far as they are attached. */
   devices(): { index: number; name: string }[] {
-    return [...this.#placed.values()].map(({ spec }) => ({ index: spec.device, name: spec.name }));
+    return this.#placed.all().map(({ spec }) => ({ index: spec.device, name: spec.name }));
   }
 
   /** Ends a start that is under way: it throws. */
   abort(): void {
-    this.#stopping = true;
+    this.#turns.end();
+  }
+
+  /** What going down waits for, in words for people. */
+  get waitsFor(): string {
+    const plane = this.plane.pending.map((kind) => `the plane (${kind})`);
+    const namespaces = this.#namespaces.pending.map((operation) => `a namespace (${operation})`);
+    const processes = this.#workloads.names.map((name) => `the processes of ${name}`);
+    return [...plane, ...namespaces, ...processes].join(", ") || "nothing that it knows of";
   }
 
   /** Takes everything down. The TUNs' namespaces go with their last descriptor. */
   async stop(): Promise<void> {
-    this.#stopping = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    await this.#turn.catch(() => {});
+    this.#turns.end();
+    await this.#turns.ended();
     this.#dns.close();
-    const total = this.#placed.size;
+    this.#health.close();
     const ended = this.#workloads.endAll();
     // Processes that end when they are asked do so in their network; those that do not lose it meanwhile.
     await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, POLITE_MS))]);
-    let done = 0;
-    for (const { spec } of this.#placed.values()) {
-      await this.plane.detach(spec.device);
-      await this.#namespaces.remove(namespaceFileName(spec.name));
-      this.#options.onProgress("namespaces removed", ++done, total);
-    }
-    this.#placed.clear();
+    await this.#placed.removeAll();
     await ended;
     await this.plane.close();
     await this.#namespaces.close();
   }
 
-  /**
-   * Lets time pass, runs a change of the cluster, then makes the world match both. Where the change throws nothing of it
-   * happened.
-   */
-  #change(edit: () => void): Promise<void> {
-    const run = this.#turn
-      .catch(() => {})
-      .then(async () => {
-        const news = this.#news();
-        try {
-          edit();
-        } catch (error) {
-          if (news) await this.#match();
-          throw error;
-        } finally {
-          this.#awaitNext();
-        }
-        await this.#match();
-      });
-    this.#turn = run;
-    return run;
-  }
-
-  /** The nodes' daemons work with time: whatever they are to do next happens then. */
-  #awaitNext(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    const next = this.#lab.cluster.next();
-    if (next === null || this.#stopping) return;
-    const delay = Math.max(0, this.#began + next - performance.now());
-    this.#timer = setTimeout(
-      () => this.#timePassed().catch(this.#options.onFatal),
-      Math.min(Math.ceil(delay), LONGEST_DELAY_MS),
-    );
-  }
-
-  /** Lets time pass, hears what became of pods, and makes the world match what both brought. */
-  #timePassed(): Promise<void> {
-    const run = this.#turn
-      .catch(() => {})
-      .then(async () => {
-        const news = this.#news();
-        this.#awaitNext();
-        if (news && !this.#stopping) await this.#match();
-      });
-    this.#turn = run;
-    return run;
-  }
-
-  /** @returns whether the cluster is another one for what happened since it was last looked at. */
-  #news(): boolean {
-    this.#hearing = false;
-    const passed = this.#lab.cluster.advance(performance.now() - this.#began);
-    return this.#lives.hear() || passed;
-  }
-
-  /** Something became of a pod. One turn hears of all that was said until it comes. */
-  #reported(): void {
-    if (this.#stopping || this.#hearing) return;
-    this.#hearing = true;
-    this.#timePassed().catch(this.#options.onFatal);
-  }
-
-  /** Makes the world match the cluster; what starts or ends by that may change the cluster again. */
+  /** Makes the world match the cluster. */
   async #match(): Promise<void> {
-    do await this.#matchOnce();
-    while (!this.#stopping && this.#news());
-    this.#awaitNext();
-  }
-
-  async #matchOnce(): Promise<void> {
     const { cluster } = this.#lab;
     const snapshot = cluster.snapshot();
     const wanted = new Map(cluster.namespaces().map((n) => [n.name, n]));
     const workloads = new Map(cluster.workloads().map((w) => [w.name, w]));
-    const stale = [...this.#placed.values()].filter(({ spec }) => !same(spec, wanted.get(spec.name)));
+    const stale = this.#placed.all().filter(({ spec }) => !same(spec, wanted.get(spec.name)));
     const staleNames = new Set(stale.map((p) => p.spec.name));
     // Processes whose pod changes or goes end first, as they do on a node.
     await this.#workloads.end((w) => staleNames.has(w.namespace) || !same(w, workloads.get(w.name)));
-    for (const { spec } of stale) {
-      this.#placed.delete(spec.name);
-      this.#dns.leave(spec.name);
-      await this.plane.detach(spec.device);
-      await this.#namespaces.remove(namespaceFileName(spec.name));
+    for (const placed of stale) {
+      this.#dns.leave(placed.spec.name);
+      this.#health.leave(placed.spec.name);
+      await this.#placed.remove(placed);
     }
     const deleted = this.#lives.endDeleted();
-    await this.#place([...wanted.values()].filter((n) => !this.#placed.has(n.name)));
-    await this.#addressMachines();
-    await this.plane.patch(diff(this.#snapshot, snapshot));
+    const missing = [...wanted.values()].filter((n) => !this.#placed.has(n.name));
+    await this.#placed.make(missing, cluster.lab.spec.offload, () => this.#turns.isOver);
+    await this.#machines.match(cluster.state(), (name) => this.#placed.get(name)?.spec);
+    for (const patch of patches(this.#snapshot, snapshot)) await this.plane.patch(patch);
     this.#snapshot = snapshot;
     this.#writeFiles();
     for (const workload of workloads.values()) {
       const placed = this.#placed.get(workload.namespace);
       if (placed !== undefined && !this.#workloads.has(workload.name) && !deleted.has(workload.name))
-        this.#workloads.start(workload, this.#entry(workload.name, placed));
+        this.#workloads.start(workload, this.#entry(workload.name, workload.hostname, placed));
     }
     // After the pods have begun: a pod that answers DNS is ready when it listens.
-    await this.#dns.match(cluster.state(), (name) => this.#placed.has(name));
+    const exists = (name: string) => this.#placed.has(name);
+    await this.#dns.match(cluster.state(), exists);
+    await this.#health.match(cluster.state(), exists);
     this.#lives.settle();
     this.#tellWaiting();
   }
@@ -339,51 +275,6 @@ export class RunningLab {
     this.#waiting = new Set(waiting.map((w) => w.desired.key));
   }
 
-  async #place(specs: LabNamespace[]): Promise<void> {
-    const { offload } = this.#lab.cluster.lab.spec;
-    let done = 0;
-    for (const spec of specs) {
-      if (this.#stopping) throw new Error("the lab is going down");
-      const made = await this.#namespaces.create(netSpec(spec, { offload, queues: this.#options.queues }));
-      try {
-        await this.plane.attach(spec.device, made.fds, spec.mtu, spec.name);
-      } catch (error) {
-        made.fds.forEach(close);
-        throw error;
-      }
-      this.#placed.set(spec.name, { spec, file: made.file, addresses: new Set() });
-      this.#options.onProgress("namespaces", ++done, specs.length);
-    }
-  }
-
-  /**
-   * A node answers at the own address of each of its ENIs, which come and go while its namespace stays; nodes and hosts have
-   * the addresses of the name servers that they answer for themselves.
-   */
-  async #addressMachines(): Promise<void> {
-    const state = this.#lab.cluster.state();
-    const dns = dnsAddresses(state);
-    const wantedBy = new Map<string, Set<string>>(
-      state.hosts.map((host) => [hostName(host.spec.name), new Set(dns.get(hostName(host.spec.name)))]),
-    );
-    for (const node of state.nodes) {
-      const name = nodeName(node.spec.name);
-      // A branch ENI's address is its pod's.
-      const own = node.enis.filter((eni) => eni.kind !== "branch").map((eni) => formatAddress(eni.address));
-      wantedBy.set(name, new Set([...own, ...(dns.get(name) ?? [])]));
-    }
-    for (const [name, wanted] of wantedBy) {
-      const placed = this.#placed.get(name);
-      if (placed === undefined) continue;
-      wanted.delete(placed.spec.address);
-      const add = [...wanted].filter((address) => !placed.addresses.has(address));
-      const remove = [...placed.addresses].filter((address) => !wanted.has(address));
-      if (add.length + remove.length === 0) continue;
-      await this.#namespaces.changeAddresses(namespaceFileName(placed.spec.name), add, remove);
-      placed.addresses = wanted;
-    }
-  }
-
   #writeFiles(): void {
     const state = this.#lab.cluster.state();
     this.#files?.match(state);
@@ -391,16 +282,20 @@ export class RunningLab {
     mkdirSync(join(this.#options.directory, "logs"), { recursive: true });
   }
 
-  #entry(name: string, placed: Placed): PodEntry {
-    const parts = name.split("/");
+  #entry(name: string, hostname: string, placed: Placed): PodEntry {
     return {
       netFile: placed.file,
-      hostname: parts.at(-1) ?? name,
+      hostname,
       files: this.#files?.mounts(name) ?? [],
       directory: this.#lab.directory,
       env: {},
     };
   }
+}
+
+/** `node-1` of `node/node-1`. */
+function lastPart(name: string): string {
+  return name.slice(name.lastIndexOf("/") + 1);
 }
 
 /** Whether a description is still what is wanted; both are made by the same code, with their fields in one order. */

@@ -58,6 +58,18 @@ export class RunningWorkloads {
     return this.#running.has(name);
   }
 
+  /** Names of workloads whose processes run. */
+  get names(): string[] {
+    return [...this.#running.values()]
+      .filter(({ parts }) => parts.some((p) => p.container.runs))
+      .map((r) => r.workload.name);
+  }
+
+  /** What `hostname` says in a workload; null: it does not run. */
+  hostnameOf(name: string): string | null {
+    return this.#running.get(name)?.workload.hostname ?? null;
+  }
+
   /** The namespace that a workload runs in; its own name where it does not run. */
   namespaceOf(name: string): string {
     return this.#running.get(name)?.workload.namespace ?? name;

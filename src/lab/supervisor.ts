@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
+import { DOWN_WITHIN_MS } from "./deadline.ts";
 import { type FromInner, INNER_MARKER, type ToInner } from "./innerChannel.ts";
 import { findPrivileges } from "./privilege.ts";
 
@@ -19,18 +20,30 @@ import { findPrivileges } from "./privilege.ts";
 const INIT = ["sh", "-c", '"$@"; exit $?', "podplane"];
 
 const EXIT_BY_SIGNAL = 128;
+/**
+ * From here on a further signal ends the lab at once. Sooner it is the same request: npm passes a terminal's Ctrl-C on that
+ * has come here already.
+ */
+const IMPATIENT_MS = 1000;
+/** The inner process has ended itself by then, unless its main thread hangs. */
+const HANGS_MS = DOWN_WITHIN_MS + 5000;
+/** How long the channel may stay open after the child has ended. */
+const LAST_WORDS_MS = 1000;
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 export interface SuperviseOptions {
   /** JavaScript file to run in the inner process: the command line's own. */
   script: string;
+  /** Called with the lab's name, before the lab has a control socket. */
+  onNamed?: (name: string) => void;
   /** Called when the inner process says that it is ready (innerChannel.ts). */
   onReady?: (message: unknown) => void;
 }
 
 /**
  * Runs `node script args...` in private mount and PID namespaces (and a user namespace when not root) until it ends.
- * Its standard streams are ours. kill -9 of either process, or of one between them, ends everything.
+ * Its standard streams are ours. SIGINT, SIGTERM and SIGHUP ask it to stop; another one, a second later, ends it, and so does
+ * {@link HANGS_MS}. kill -9 of either process, or of one between them, ends everything.
  * @returns exit code of the inner process, or 128 + the signal that ended it.
  * @throws PrivilegeError when the namespaces cannot be had.
  */
@@ -39,7 +52,19 @@ export async function superviseInner(args: string[], options: SuperviseOptions):
   const inner = [process.execPath, ...process.execArgv, options.script, ...args];
   // Signals are ours before there is a child: one that comes while the child starts reaches it as a request too.
   let child: ChildProcess | undefined;
-  const stop = () => tell(child, { type: "stop" });
+  let asked: number | null = null;
+  let greeted = false;
+  let hangs: NodeJS.Timeout | undefined;
+  const kill = () => child?.kill("SIGKILL");
+  const stop = () => {
+    if (asked !== null && performance.now() - asked > IMPATIENT_MS) kill();
+    if (asked !== null) return;
+    asked = performance.now();
+    hangs = setTimeout(kill, HANGS_MS);
+    // Before it has said anything there is nothing of a lab, and nobody who hears.
+    if (greeted) tell(child, { type: "stop" });
+    else kill();
+  };
   for (const signal of STOP_SIGNALS) process.on(signal, stop);
   try {
     child = spawn(command[0], [...command.slice(1), ...INIT, ...inner], {
@@ -48,8 +73,13 @@ export async function superviseInner(args: string[], options: SuperviseOptions):
       stdio: ["inherit", "inherit", "inherit", "ipc"],
       env: { ...process.env, [INNER_MARKER]: rootless ? "rootless" : "root" },
     });
-    return await exitOf(child, options.onReady);
+    const onHello = () => {
+      greeted = true;
+    };
+    const code = await exitOf(child, { ...options, onHello });
+    return asked !== null && !greeted ? 0 : code;
   } finally {
+    clearTimeout(hangs);
     for (const signal of STOP_SIGNALS) process.off(signal, stop);
     if (child?.connected) child.disconnect();
   }
@@ -60,21 +90,35 @@ function tell(child: ChildProcess | undefined, message: ToInner): void {
 }
 
 /** @returns the code `child` exits with; answers its messages until then. */
-function exitOf(child: ChildProcess, onReady: SuperviseOptions["onReady"]): Promise<number> {
+function exitOf(
+  child: ChildProcess,
+  { onHello, onNamed, onReady }: SuperviseOptions & { onHello: () => void },
+): Promise<number> {
   child.on("message", (message: FromInner) => {
-    if (message.type === "hello") tell(child, { type: "hostPid", pid: onlyChild(child) });
+    if (message.type === "hello") {
+      onHello();
+      const pid = onlyChild(child);
+      // Without it the inner process has ended already.
+      if (pid !== undefined) tell(child, { type: "hostPid", pid });
+    } else if (message.type === "named") onNamed?.(message.name);
     else onReady?.(message.message);
   });
   return new Promise<number>((resolve, reject) => {
     child.on("error", reject);
     child.on("exit", (code, signal) => {
-      resolve(code ?? EXIT_BY_SIGNAL + (signal ? constants.signals[signal] : 0));
+      const end = () => resolve(code ?? EXIT_BY_SIGNAL + (signal ? constants.signals[signal] : 0));
+      // What the inner process said last may still be on its way, and PID 1 on its way out.
+      const late = setTimeout(end, LAST_WORDS_MS);
+      child.on("close", () => {
+        clearTimeout(late);
+        end();
+      });
     });
   });
 }
 
 /** Host-view PID of unshare's child: PID 1 of the lab's namespace, which `podplane exec` enters by it. */
-function onlyChild(unshare: ChildProcess): number {
+function onlyChild(unshare: ChildProcess): number | undefined {
   const parent = unshare.pid ?? 0;
   const listed = childrenListed(parent);
   return listed ?? childByScan(parent);
@@ -90,11 +134,9 @@ function childrenListed(parent: number): number | undefined {
   }
 }
 
-function childByScan(parent: number): number {
-  for (const entry of readdirSync("/proc")) {
-    if (/^\d+$/.test(entry) && parentOf(entry) === parent) return Number(entry);
-  }
-  throw new Error(`process ${parent} has no child`);
+function childByScan(parent: number): number | undefined {
+  const found = readdirSync("/proc").find((entry) => /^\d+$/.test(entry) && parentOf(entry) === parent);
+  return found === undefined ? undefined : Number(found);
 }
 
 /** proc(5), /proc/pid/stat: "pid (name) state ppid ..."; a name may hold anything, also a parenthesis. */

@@ -6,6 +6,7 @@ import {
   CT_NEW,
   CT_RELATED,
   CT_RELATED_REPLY,
+  CT_UNTRACKED,
 } from "../plane/conntrack/info.ts";
 import * as D from "../plane/decision.ts";
 import { PROTO_ICMP, PROTO_SCTP, PROTO_TCP, PROTO_UDP } from "../plane/packet.ts";
@@ -103,6 +104,7 @@ const CT_TEXT: Record<number, string> = {
   [CT_RELATED]: "RELATED: an ICMP error about a known connection",
   [CT_RELATED_REPLY]: "RELATED, reply direction: an ICMP error about a known connection",
   [CT_FULL]: "table full",
+  [CT_UNTRACKED]: "UNTRACKED: the node's own DNS is left out of conntrack",
 };
 
 const ROUTE_RULES: Record<number, string> = {

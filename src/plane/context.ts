@@ -1,22 +1,13 @@
 import { IPS_CONFIRMED } from "./conntrack/info.ts";
 import type { UdpCleanup } from "./conntrack/staleUdp.ts";
 import { Conntrack } from "./conntrack/table.ts";
-import {
-  C_CONNTRACK,
-  C_DROPS,
-  C_GENERATED,
-  C_ICMP_SUPPRESSED,
-  C_MERGED,
-  C_QUEUED,
-  C_SPLIT,
-  counterCount,
-} from "./counters.ts";
+import { C_CONNTRACK, C_DROPS, C_GENERATED, C_ICMP_SUPPRESSED, C_QUEUED, C_SPLIT, counterCount } from "./counters.ts";
+import { Cutter, PIECES_FOR_DEVICE } from "./cutter.ts";
 import {
   ACT_DELIVER,
   ACT_DROP,
   ACT_FRAGMENT,
   ACT_ICMP,
-  ACT_REASSEMBLE,
   ACT_REJECT,
   type Decision,
   RULE_DEVICE,
@@ -24,11 +15,9 @@ import {
   STAGE_DEVICE_OUT,
   STAGE_ICMP,
   STAGE_MTU,
-  STAGE_REASSEMBLY,
   VERDICT_DELIVERED,
   VERDICT_DROPPED,
 } from "./decision.ts";
-import { fragment, fragmentAsBefore, type PieceSink, pieceBytes, segment, sizeOnWire } from "./fragment.ts";
 import {
   CODE_FRAGMENTATION_NEEDED,
   ICMP_ERROR_MAX,
@@ -37,31 +26,23 @@ import {
   mayAnswer,
   writeIcmpError,
 } from "./icmpError.ts";
-import { FRAG_DF, PARSE_OK, Packet, VNET_GSO_NONE } from "./packet.ts";
+import { Packet } from "./packet.ts";
 import { PARKING_BYTES, Parking } from "./parking.ts";
 import { Random } from "./random.ts";
 import { REASONS, type Reason, reason } from "./reasons.ts";
-import { FRAG_COMPLETE, FRAG_QUEUED, REASSEMBLY_BYTES, Reassembly } from "./reassembly.ts";
+import { REASSEMBLY_BYTES, Reassembly } from "./reassembly.ts";
+import { ResolverMeter } from "./resolverMeter.ts";
+import { Scratch } from "./scratch.ts";
 import { Tables } from "./tables.ts";
-import { HEADROOM, PacketVector, SLOT_SIZE } from "./vector.ts";
+import { PacketVector, SLOT_SIZE } from "./vector.ts";
 import { getI32 } from "./wire/bytes.ts";
 import { IP_DST, IP_SRC } from "./wire/ipv4.ts";
 import { parsePacket } from "./wire/parse.ts";
+import { WORK_ENI_OUT, WORK_NODE_OUT, WorkQueue } from "./workQueue.ts";
 
 /** Scratch space for generated packets and pieces of one batch: sixteen of the largest packets, cut small. */
 const SCRATCH_BYTES = 4 << 20;
 const OUT_CAPACITY = 8192;
-const WORK_CAPACITY = 4096;
-
-// What waits in the work queue, and what its argument is.
-/** A packet that a node made itself (an ICMP error). Argument: node. */
-export const WORK_NODE_OUT = 1;
-/** A piece that leaves by an ENI. Argument: ENI. */
-export const WORK_ENI_OUT = 2;
-/** A packet that the VPC made for an ENI. Argument: ENI. */
-export const WORK_ENI_IN = 3;
-/** A piece for a device, finished. Argument: device. */
-const WORK_DEVICE = 4;
 
 export interface ContextOptions {
   /** Packets of one read batch. */
@@ -86,7 +67,7 @@ export interface ContextOptions {
  * Everything that the stages of the walk share: tables, conntrack, generators, counters, the arena with the packet that
  * is being forwarded, and the few things that can happen to it (dropped, answered, cut, delivered).
  */
-export class Context implements PieceSink {
+export class Context {
   readonly tables = new Tables();
   readonly ct: Conntrack;
   readonly random: Random;
@@ -96,6 +77,7 @@ export class Context implements PieceSink {
   readonly out: PacketVector;
   readonly limit = new IcmpLimit();
   readonly reassembly: Reassembly;
+  readonly scratch: Scratch;
   /** Milliseconds tick, int32, wraps; set by the owner before each batch. */
   now = 0;
   /** Filled while a packet is walked, when there is one. */
@@ -104,24 +86,10 @@ export class Context implements PieceSink {
   readonly liberal: boolean;
   /** Packets that wait for the confirmation of their entry; null unless there is an unconfirmed window. */
   readonly parking: Parking | null;
+  readonly resolverMeter = new ResolverMeter();
 
-  readonly #scratchStart: number;
-  readonly #scratchEnd: number;
-  #scratch: number;
-  readonly #workKind = new Int32Array(WORK_CAPACITY);
-  readonly #workArg = new Int32Array(WORK_CAPACITY);
-  readonly #workOffset = new Int32Array(WORK_CAPACITY);
-  readonly #workLength = new Int32Array(WORK_CAPACITY);
-  #workHead = 0;
-  #workTail = 0;
-  /** Where pieces that are being cut go. */
-  #pieceKind = 0;
-  #pieceArg = 0;
-  #pieceMtu = 0;
-  #pieces = 0;
-  /** Second packet object, for segments that must be fragmented in turn. */
-  readonly #segment: Packet;
-  readonly #segments: PieceSink;
+  readonly #work = new WorkQueue();
+  readonly #cutter: Cutter;
   #icmpId = 0;
 
   constructor(options: ContextOptions) {
@@ -143,28 +111,22 @@ export class Context implements PieceSink {
     this.reassembly = new Reassembly(slotBytes);
     // A generator of its own: without a window everything else is drawn as with one.
     this.parking = window > 0 ? new Parking(used, window, options.seed) : null;
-    this.#scratchStart = slotBytes + REASSEMBLY_BYTES;
-    this.#scratchEnd = used;
-    this.#scratch = this.#scratchStart;
+    this.scratch = new Scratch(slotBytes + REASSEMBLY_BYTES, SCRATCH_BYTES);
     this.p = new Packet(this.arena);
-    this.#segment = new Packet(this.arena);
-    this.#segments = {
-      allocate: (length) => this.allocate(length),
-      piece: (offset, length) => this.#fragmentSegment(offset, length),
-    };
     this.out = new PacketVector(this.arena, OUT_CAPACITY);
+    this.#cutter = new Cutter(this);
   }
 
   /** Whether the outputs should be written before another packet is taken in. */
   get mustFlush(): boolean {
-    return this.out.count * 2 > OUT_CAPACITY || (this.#scratch - this.#scratchStart) * 2 > SCRATCH_BYTES;
+    return this.out.count * 2 > OUT_CAPACITY || this.scratch.isHalfFull;
   }
 
   /** Forgets outputs and scratch space: they have been written (or, in a what-if, are not to be). */
   reset(): void {
     this.out.count = 0;
-    this.#scratch = this.#scratchStart;
-    this.#workHead = this.#workTail = 0;
+    this.scratch.reset();
+    this.#work.reset();
   }
 
   // --- what can become of a packet
@@ -224,7 +186,7 @@ export class Context implements PieceSink {
       d.add(this.tables.deviceNode[device], STAGE_DEVICE_OUT, ACT_DELIVER, RULE_DEVICE, device, 0);
       this.#outcome(d, device, p);
     }
-    this.#push(device, p.off, p.len);
+    this.push(device, p.off, p.len);
   }
 
   /**
@@ -233,79 +195,19 @@ export class Context implements PieceSink {
    */
   cut(node: number, work: "device" | "eni", arg: number, mtu: number): void {
     const p = this.p;
-    this.#pieceKind = work === "device" ? WORK_DEVICE : WORK_ENI_OUT;
-    this.#pieceArg = arg;
     const limit = p.fragMax > 0 && p.fragMax < mtu ? p.fragMax : mtu;
-    this.#pieceMtu = limit;
-    this.#pieces = 0;
-    let made: number;
-    if (p.gsoType !== VNET_GSO_NONE) made = segment(p, this.#segments);
-    else if (p.fragMax === 0 || p.fragMax > mtu) made = fragment(p, limit, p.fragDf === 1, this);
-    else made = fragmentAsBefore(p, this.reassembly.lastEnds, this.reassembly.lastCount, this);
-    if (made === 0) {
-      this.counters[C_SPLIT] += this.#pieces;
+    const kind = work === "device" ? PIECES_FOR_DEVICE : WORK_ENI_OUT;
+    if (!this.#cutter.cut(kind, arg, limit, mtu)) {
+      this.counters[C_SPLIT] += this.#cutter.pieces;
       this.drop(reasonQueueFull, node, STAGE_MTU);
       return;
     }
-    this.counters[C_SPLIT] += this.#pieces - 1;
+    this.counters[C_SPLIT] += this.#cutter.pieces - 1;
     const d = this.decision;
     if (d !== null) {
-      d.addWith(node, STAGE_MTU, ACT_FRAGMENT, RULE_NONE, 0, limit, 0, this.#pieces, 0);
+      d.addWith(node, STAGE_MTU, ACT_FRAGMENT, RULE_NONE, 0, limit, 0, this.#cutter.pieces, 0);
       if (work === "device") this.#outcome(d, arg, p);
     }
-  }
-
-  /** Whether the packet has to be cut, must not be (and is too large), or fits: 1, -1, 0. */
-  fits(mtu: number): number {
-    const p = this.p;
-    if (sizeOnWire(p) > mtu) {
-      if ((p.frag & FRAG_DF) !== 0 && p.fragDf === 0) return -1;
-      return p.fragMax > mtu && p.fragDf === 1 ? -1 : 1;
-    }
-    return p.fragMax > 0 && p.len > p.fragMax ? 1 : 0;
-  }
-
-  /** Takes a fragment in; true when the packet is now a whole datagram, parsed, and goes on. */
-  reassemble(node: number): boolean {
-    const p = this.p;
-    const c = this.counters;
-    const at = this.allocate(0xffff);
-    if (at < 0) {
-      this.drop(reasonQueueFull, node, STAGE_REASSEMBLY);
-      return false;
-    }
-    const result = this.reassembly.add(p, node, this.now, at);
-    this.countQueued();
-    if (result === FRAG_QUEUED) {
-      this.#release(at);
-      return false;
-    }
-    if (result !== FRAG_COMPLETE) {
-      this.#release(at);
-      c[C_DROPS + this.reassembly.lastReason] += this.reassembly.lastCount - 1;
-      this.drop(this.reassembly.lastReason, node, STAGE_REASSEMBLY);
-      return false;
-    }
-    c[C_MERGED] += this.reassembly.lastCount - 1;
-    const { fragMax, fragDf } = p;
-    if (parsePacket(p, p.off, p.len) !== PARSE_OK) {
-      this.drop(reasonFragmentBad, node, STAGE_REASSEMBLY);
-      return false;
-    }
-    p.fragMax = fragMax;
-    p.fragDf = fragDf;
-    const d = this.decision;
-    if (d !== null)
-      d.addWith(node, STAGE_REASSEMBLY, ACT_REASSEMBLE, RULE_NONE, 0, p.len, fragMax, this.reassembly.lastCount, 0);
-    return true;
-  }
-
-  /** Drops datagrams whose fragments waited too long. */
-  expireFragments(): void {
-    const dropped = this.reassembly.expire(this.now);
-    if (dropped === 0) return;
-    this.counters[C_DROPS + reasonTimeout] += dropped;
-    this.countQueued();
   }
 
   /** Packets in the plane's hands: fragments, and packets whose entry is not confirmed. */
@@ -316,62 +218,31 @@ export class Context implements PieceSink {
 
   // --- work queue and scratch space
 
+  /** Gives a packet that arose from this one a way of its own, as work of a kind. */
   queue(kind: number, arg: number, offset: number, length: number): void {
-    if (this.#workTail === WORK_CAPACITY) {
-      this.counters[C_DROPS + reasonQueueFull]++;
-      return;
-    }
-    const i = this.#workTail++;
-    this.#workKind[i] = kind;
-    this.#workArg[i] = arg;
-    this.#workOffset[i] = offset;
-    this.#workLength[i] = length;
+    if (!this.#work.push(kind, arg, offset, length)) this.counters[C_DROPS + reasonQueueFull]++;
   }
 
   /** Loads the next piece of work into the packet: its kind, or 0. Its argument is `workArg`. */
   nextWork(): number {
-    if (this.#workHead === this.#workTail) {
-      this.#workHead = this.#workTail = 0;
-      return 0;
-    }
-    const i = this.#workHead++;
-    const p = this.p;
-    this.workArg = this.#workArg[i];
+    const work = this.#work;
+    const kind = work.next();
     // The plane made these bytes: they parse.
-    parsePacket(p, this.#workOffset[i], this.#workLength[i]);
-    return this.#workKind[i];
+    if (kind !== 0) parsePacket(this.p, work.offset, work.length);
+    return kind;
   }
-  workArg = 0;
 
+  get workArg(): number {
+    return this.#work.arg;
+  }
+
+  /** Scratch space for a packet of so many bytes: arena offset of its IP header, or -1. */
   allocate(length: number): number {
-    const bytes = pieceBytes(length);
-    if (this.#scratch + bytes > this.#scratchEnd) return -1;
-    const at = this.#scratch + HEADROOM;
-    this.#scratch += bytes;
-    return at;
+    return this.scratch.allocate(length);
   }
 
-  #release(at: number): void {
-    this.#scratch = at - HEADROOM;
-  }
-
-  piece(offset: number, length: number): void {
-    this.#pieces++;
-    if (this.#pieceKind === WORK_DEVICE) this.#push(this.#pieceArg, offset, length);
-    else this.queue(this.#pieceKind, this.#pieceArg, offset, length);
-  }
-
-  #fragmentSegment(offset: number, length: number): void {
-    if (length <= this.#pieceMtu) {
-      this.piece(offset, length);
-      return;
-    }
-    const s = this.#segment;
-    parsePacket(s, offset, length);
-    fragment(s, this.#pieceMtu, false, this);
-  }
-
-  #push(device: number, offset: number, length: number): void {
+  /** Puts a finished packet out to a device. */
+  push(device: number, offset: number, length: number): void {
     if (this.out.count === OUT_CAPACITY) this.counters[C_DROPS + reasonQueueFull]++;
     else this.out.push(device, offset, length);
   }
@@ -399,5 +270,3 @@ export function addressedTo(p: Packet): number {
 }
 
 const reasonQueueFull = reason("WORK_QUEUE_FULL");
-const reasonFragmentBad = reason("FRAGMENT_BAD");
-const reasonTimeout = reason("REASSEMBLY_TIMEOUT");

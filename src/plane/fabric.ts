@@ -1,4 +1,4 @@
-import { type Context, WORK_ENI_IN } from "./context.ts";
+import type { Context } from "./context.ts";
 import {
   ACT_ACCEPT,
   ACT_DNAT,
@@ -14,6 +14,7 @@ import {
   STAGE_MTU,
   STAGE_VPC_ROUTE,
 } from "./decision.ts";
+import { fits } from "./fragment.ts";
 import { CODE_FRAGMENTATION_NEEDED, ICMP_UNREACHABLE } from "./icmpError.ts";
 import { LPM_MISS } from "./lpm/lpm.ts";
 import { quotedDport, quotedDst, quotedSport, quotedSrc } from "./nat/quoted.ts";
@@ -21,6 +22,7 @@ import { rewriteQuoted, writeBack } from "./nat/rewrite.ts";
 import { reason } from "./reasons.ts";
 import { TARGET_BLACKHOLE, TARGET_INTERNET_GATEWAY, TARGET_LOCAL, TARGET_NETWORK } from "./rows.ts";
 import { TARGET_BITS, TARGET_MASK } from "./tables.ts";
+import { WORK_ENI_IN } from "./workQueue.ts";
 
 /** MTU of the way through an internet gateway or a VPN (EC2 User Guide, "Network MTU for your EC2 instance"). */
 const GATEWAY_MTU = 1500;
@@ -172,7 +174,7 @@ function leaveTo(c: Context, network: number, eni: number): void {
  * same ENI again; what may not be is answered by the subnet's router.
  */
 function fitGateway(c: Context, eni: number): boolean {
-  const fit = c.fits(GATEWAY_MTU);
+  const fit = fits(c.p, GATEWAY_MTU);
   if (fit === 0) return true;
   if (fit > 0) c.cut(NO_NODE, "eni", eni, GATEWAY_MTU);
   else {
@@ -190,7 +192,7 @@ function fitGateway(c: Context, eni: number): boolean {
 function deliverHost(c: Context, device: number, eni: number): void {
   const t = c.tables;
   const mtu = t.deviceMtu[device];
-  const fit = c.fits(mtu);
+  const fit = fits(c.p, mtu);
   if (fit === 0) c.deliver(device);
   else if (fit > 0) c.cut(NO_NODE, "device", device, mtu);
   else {

@@ -41,6 +41,15 @@ export function sizeOnWire(p: Packet): number {
   return Math.min(p.len, p.gsoSize + p.gsoHeader + p.ihl);
 }
 
+/** Whether a packet has to be cut for an MTU, must not be (and is too large), or fits: 1, -1, 0. */
+export function fits(p: Packet, mtu: number): number {
+  if (sizeOnWire(p) > mtu) {
+    if ((p.frag & FRAG_DF) !== 0 && p.fragDf === 0) return -1;
+    return p.fragMax > mtu && p.fragDf === 1 ? -1 : 1;
+  }
+  return p.fragMax > 0 && p.len > p.fragMax ? 1 : 0;
+}
+
 /**
  * Cuts a GSO super-packet into finished segments (tcp_gso_segment and __udp_gso_segment in net/ipv4): sequence numbers
  * and IP identifiers go up, FIN and PSH stay with the last, CWR with the first, every checksum is complete.

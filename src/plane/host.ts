@@ -18,6 +18,7 @@ import {
   RULE_ROUTE_RULE,
   RULE_SERVICE,
   STAGE_CONNTRACK,
+  STAGE_ENI_OUT,
   STAGE_FILTER,
   STAGE_MTU,
   STAGE_ROUTE,
@@ -25,6 +26,8 @@ import {
   STAGE_SNAT,
   STAGE_TTL,
 } from "./decision.ts";
+import { reassemble } from "./defragment.ts";
+import { fits } from "./fragment.ts";
 import { FROM_ENI, FROM_HOST, FROM_POD } from "./from.ts";
 import {
   CODE_FRAGMENTATION_NEEDED,
@@ -40,11 +43,14 @@ import { isLoopback, MARK_NODEPORT, markOutbound, markPrimary, restoreMark } fro
 import { rewriteQuoted, writeBack, writeTtl } from "./nat/rewrite.ts";
 import { admitNew, bindService, filterNew } from "./nat/service.ts";
 import { bindSourceRules } from "./nat/source.ts";
+import { isUntracked, leaveUntracked, resolverAdmits } from "./nodeDns.ts";
 import { FRAG_ANY, PROTO_ICMP } from "./packet.ts";
 import { REASONS, type Reason, reason } from "./reasons.ts";
 import type { NodeRow } from "./rows.ts";
 import { SERVICE_MODE_IPTABLES } from "./rows.ts";
 import { NEXT_ENI, NEXT_LOCAL, NEXT_POD } from "./tables.ts";
+import { hasSourceRoute, IP_HEADER_MIN } from "./wire/ipv4.ts";
+import { layer4ChecksumOk } from "./wire/verify.ts";
 
 // Priorities of the VPC CNI's rule list (pkg/networkutils/network.go), which are their numbers in a decision.
 const RULE_LOCAL = 0;
@@ -70,10 +76,12 @@ export function walkNode(c: Context, node: number, from: number, via: number): n
     c.drop(reasonDeviceGone, node, STAGE_ROUTE);
     return DONE;
   }
-  if ((p.frag & FRAG_ANY) !== 0 && !c.reassemble(node)) return DONE;
+  if ((p.frag & FRAG_ANY) !== 0 && !reassemble(c, node)) return DONE;
 
   // PREROUTING or OUTPUT: conntrack, mangle, destination NAT
-  const info = c.ct.track(p, node, c.now);
+  const untracked = isUntracked(c, node);
+  const damaged = !untracked && from !== FROM_HOST && c.ct.settings.checksum && !layer4ChecksumOk(p);
+  const info = untracked ? leaveUntracked(c) : damaged ? c.ct.refuse(p) : c.ct.track(p, node, c.now);
   if (c.decision !== null) c.decision.addWith(node, STAGE_CONNTRACK, ACT_TRACK, RULE_NONE, 0, 0, 0, info, p.ct);
   if (info === CT_FULL) {
     c.drop(reasonFull, node, STAGE_CONNTRACK);
@@ -93,8 +101,12 @@ export function walkNode(c: Context, node: number, from: number, via: number): n
   } else if (p.ct >= 0 && !restoreDestination(c, node, related)) return DONE;
 
   // Routing decision
-  if (isLoopback(p.dst) && from !== FROM_HOST && !takesLoopback(row, info)) {
+  if (isLoopback(p.dst) && from !== FROM_HOST && !takesLoopback(c, row, info)) {
     c.drop(reasonMartian, node, STAGE_ROUTE);
+    return DONE;
+  }
+  if (p.ihl > IP_HEADER_MIN && from !== FROM_HOST && hasSourceRoute(p.buf, p.off, p.ihl)) {
+    c.drop(reasonSourceRoute, node, STAGE_ROUTE);
     return DONE;
   }
   const next = route(c, row, from, via);
@@ -116,7 +128,7 @@ export function walkNode(c: Context, node: number, from: number, via: number): n
   // What is for the node itself has no MTU on Linux; our way to it is a TUN, which takes a reassembled datagram in pieces.
   const local = p.fragMax > 0 ? c.tables.deviceMtu[row.hostDevice] : 0;
   const mtu = kind === NEXT_ENI ? c.tables.eniMtu[target] : kind === NEXT_POD ? c.tables.deviceMtu[target] : local;
-  const fit = mtu === 0 ? 0 : c.fits(mtu);
+  const fit = mtu === 0 ? 0 : fits(c.p, mtu);
   if (fit < 0) {
     const source = errorSource(c, row);
     c.reject(reasonTooBig, node, STAGE_MTU, source, ICMP_UNREACHABLE, CODE_FRAGMENTATION_NEEDED, mtu);
@@ -126,14 +138,20 @@ export function walkNode(c: Context, node: number, from: number, via: number): n
   if (info === CT_INVALID) {
     // kube-proxy 1.29 and later: KUBE-FORWARD drops INVALID unless conntrack is liberal; nftables mode never does.
     if (forwarded && row.serviceMode === SERVICE_MODE_IPTABLES && !c.liberal) {
-      c.drop(reasonInvalid, node, STAGE_FILTER);
+      c.drop(damaged ? reasonChecksum : reasonInvalid, node, STAGE_FILTER);
       return DONE;
     }
   } else if (info === CT_NEW && service < 0 && !filter(c, row, kind, from)) return DONE;
 
+  // The VPC's resolver, which is behind no ENI of a lab: nodes answer for it.
+  if (kind === NEXT_LOCAL && from === FROM_POD && !resolverAdmits(c, node, via)) {
+    c.drop(reasonResolverLimit, node, STAGE_ENI_OUT);
+    return DONE;
+  }
+
   // POSTROUTING or INPUT: source NAT, confirm
   if (first) {
-    if (!bindSourceRules(c, row, kind, target)) {
+    if (!bindSourceRules(c, row, from, kind, target)) {
       c.drop(reasonExhausted, node, STAGE_SNAT);
       return DONE;
     }
@@ -146,10 +164,12 @@ export function walkNode(c: Context, node: number, from: number, via: number): n
 
 /**
  * iptables mode sets route_localnet for 127.0.0.1:NodePort, and KUBE-FIREWALL then drops what comes to 127.0.0.0/8 from
- * elsewhere, except the answers of connections that the node itself began (CVE-2020-8558).
+ * elsewhere, except the answers of connections that the node itself began (CVE-2020-8558). In other modes the portmap
+ * plugin sets it for the pods that have host ports.
  */
-function takesLoopback(row: NodeRow, info: number): boolean {
-  return row.serviceMode === SERVICE_MODE_IPTABLES && info !== CT_NEW && info !== CT_INVALID;
+function takesLoopback(c: Context, row: NodeRow, info: number): boolean {
+  if (info === CT_NEW || info === CT_INVALID || c.p.ct < 0) return false;
+  return row.serviceMode === SERVICE_MODE_IPTABLES || (c.ct.status(c.p.ct) & IPS_DST_NAT) !== 0;
 }
 
 /** A packet that the node made (an ICMP error): routed like any local packet; its translation is done already. */
@@ -305,6 +325,9 @@ const reasonNoRoute = reason("NO_ROUTE");
 const reasonTtl = reason("TTL_EXCEEDED");
 const reasonTooBig = reason("FRAGMENTATION_NEEDED");
 const reasonInvalid = reason("INVALID_STATE");
+const reasonChecksum = reason("CHECKSUM_INVALID");
+const reasonSourceRoute = reason("SOURCE_ROUTE");
+const reasonResolverLimit = reason("VPC_RESOLVER_LIMIT");
 const reasonExhausted = reason("NAT_PORTS_EXHAUSTED");
 const reasonRedirect = reason("NAT_REDIRECT");
 const reasonInner = reason("NAT_INNER_UNTRANSLATABLE");

@@ -64,6 +64,7 @@ export const PROTO_SCTP = 132;
 
 // virtio_net_hdr (virtio 1.2, section 5.1.6; include/uapi/linux/virtio_net.h)
 export const VNET_F_NEEDS_CSUM = 1;
+export const VNET_F_DATA_VALID = 2;
 export const VNET_GSO_NONE = 0;
 export const VNET_GSO_TCPV4 = 1;
 export const VNET_GSO_UDP = 3;

@@ -1,5 +1,5 @@
 import { StaleUdp } from "./conntrack/staleUdp.ts";
-import { Context, type ContextOptions, WORK_ENI_IN, WORK_ENI_OUT, WORK_NODE_OUT } from "./context.ts";
+import { Context, type ContextOptions } from "./context.ts";
 import {
   C_BATCH_PACKETS,
   C_BATCHES,
@@ -17,6 +17,7 @@ import {
   DEVICE_COUNTERS,
 } from "./counters.ts";
 import { ACT_ACCEPT, type Decision, RULE_DEVICE, STAGE_DEVICE_IN, STAGE_ENI_IN } from "./decision.ts";
+import { expireFragments } from "./defragment.ts";
 import { enter, walkFabric, walkFromOutside } from "./fabric.ts";
 import { FROM_ENI, FROM_HOST, FROM_POD } from "./from.ts";
 import { walkGenerated, walkNode } from "./host.ts";
@@ -42,6 +43,7 @@ import { DEVICE_NODE, DEVICE_POD, type Patch } from "./rows.ts";
 import { NEXT_LOCAL } from "./tables.ts";
 import { slotOffset } from "./vector.ts";
 import { parsePacket } from "./wire/parse.ts";
+import { WORK_ENI_IN, WORK_ENI_OUT, WORK_NODE_OUT } from "./workQueue.ts";
 
 /** Nodes and VPCs that one packet may pass; a packet that goes in circles with its checks off ends here. */
 const MAX_HOPS = 8;
@@ -88,7 +90,7 @@ export class Plane {
     const c = this.context;
     c.now = now;
     c.ct.expire(now, EXPIRE_BUDGET);
-    c.expireFragments();
+    expireFragments(c);
     const { parking } = c;
     if (parking !== null)
       for (let s = parking.expired(now); s >= 0; s = parking.expired(now)) this.#release(parking, s);

@@ -75,6 +75,16 @@ export const REASONS = [
   ),
   row("SERVICE_SOURCE_RANGE", "The source is not in the service's loadBalancerSourceRanges."),
   row("SERVICE_CLUSTER_IP_EXTERNAL", "Cilium drops what comes to a ClusterIP from outside the cluster."),
+  row(
+    "VPC_RESOLVER_LIMIT",
+    "The ENI sent more packets a second to the VPC's resolver than it may (linklocal_allowance_exceeded).",
+  ),
+  // Packets that a kernel does not take as they are.
+  row(
+    "CHECKSUM_INVALID",
+    "The layer 4 checksum is wrong: conntrack found it INVALID, and a rule drops INVALID packets.",
+  ),
+  row("SOURCE_ROUTE", "The packet has a source route option, which Linux does not take (accept_source_route is 0)."),
 ] as const satisfies readonly ReasonRow[];
 
 export type ReasonCode = (typeof REASONS)[number]["code"];

@@ -54,6 +54,8 @@ export interface NodeRow {
   masqueradeAll: boolean;
   /** kube-proxy's --cluster-cidr; null where it has no local detector, which is EKS's default. */
   clusterCidr: { prefix: number; length: number } | null;
+  /** kube-proxy's --nodeport-addresses: which of the node's own addresses have NodePorts; null: the mode's default. */
+  nodePortAddresses: { prefix: number; length: number }[] | null;
   /** Service CIDR, for nftables mode's drop of unallocated addresses. */
   serviceCidr: { prefix: number; length: number };
   /** Most conntrack entries of this node's zone. */
@@ -196,6 +198,11 @@ export interface ServiceRow {
   nodes: NodeEndpoints[];
   /** Whether there is an endpoint anywhere: without one packets are rejected, without a local one dropped. */
   hasEndpoints: boolean;
+  /**
+   * Serving ones that no node chooses, because they terminate while others are ready, or by policy or topology: UDP flows
+   * that they have live on. Absent: none.
+   */
+  alsoServing?: Endpoint[];
   /** internalTrafficPolicy and externalTrafficPolicy: Local. */
   internalLocal: boolean;
   externalLocal: boolean;
@@ -225,6 +232,10 @@ export interface LocalAddressRow {
   address: number;
   /** The node's primary ENI. */
   eni: number;
+  /** Whether conntrack is to leave its DNS alone: the raw table's NOTRACK rules of NodeLocal DNSCache. */
+  untracked?: boolean;
+  /** Packets a second that each ENI may send to it, the VPC's resolver; absent: no limit. */
+  limit?: number;
 }
 
 export type Row =

@@ -3,6 +3,7 @@ import {
   DEVICE_POD,
   type DeviceRow,
   type EniRow,
+  type LocalAddressRow,
   type NodeRow,
   type Patch,
   type Row,
@@ -64,6 +65,10 @@ export class Tables {
   readonly nodes: (NodeRow | null)[] = [];
   /** Main table and local table of each node in one: pods, the node's own addresses, default by the primary ENI. */
   readonly nodeRoutes: Lpm[] = [];
+  /** Address of each node's own DNS that conntrack leaves alone; -1: none. */
+  nodeUntracked = new Int32Array(0);
+  /** Of each node's VPC resolver addresses, packets a second that an ENI may send there. */
+  readonly resolverLimits: Lpm[] = [];
 
   /** The VPC's mapping service: address or prefix to ENI. */
   readonly mapping: Lpm[] = [];
@@ -115,7 +120,7 @@ export class Tables {
         lpmAt(this.mapping, row.vpc, VPC_DIRECT_BITS).insert(row.prefix, row.length, row.eni);
         break;
       case "localAddress":
-        this.#routes(row.node).insert(row.address, 32, (row.eni << 2) | NEXT_LOCAL);
+        this.#putLocalAddress(row);
         break;
       case "subnet":
         this.#putSubnet(row);
@@ -164,6 +169,7 @@ export class Tables {
         break;
       case "localAddress":
         deleteIf(this.nodeRoutes[row.node], row.address, 32, (row.eni << 2) | NEXT_LOCAL);
+        this.#removeLocalAddress(row);
         break;
       case "subnet":
         this.subnetRouteTable[row.id] = -1;
@@ -185,6 +191,21 @@ export class Tables {
         this.services.removeHostPort(row);
         break;
     }
+  }
+
+  #putLocalAddress(row: LocalAddressRow): void {
+    const { address, node } = row;
+    this.#removeLocalAddress(row);
+    this.#routes(node).insert(address, 32, (row.eni << 2) | NEXT_LOCAL);
+    if (row.untracked) this.nodeUntracked[node] = address;
+    if (row.limit !== undefined) lpmAt(this.resolverLimits, node, NODE_DIRECT_BITS).insert(address, 32, row.limit);
+  }
+
+  /** What is special about a local address; its route is left alone. */
+  #removeLocalAddress({ address, node }: LocalAddressRow): void {
+    this.nodeUntracked = grow(this.nodeUntracked, node + 1);
+    if (this.nodeUntracked[node] === address) this.nodeUntracked[node] = -1;
+    lpmAt(this.resolverLimits, node, NODE_DIRECT_BITS).delete(address, 32);
   }
 
   #putDevice(row: DeviceRow): void {

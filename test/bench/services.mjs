@@ -1,12 +1,17 @@
-// Measures how a lab takes tens of thousands of Services: from a JSON List on disk to rows in the plane's tables, then one
-// endpoint's change.
+// Measures how a lab takes tens of thousands of Services: in one process from a JSON List on disk to rows in the plane's
+// tables and one endpoint's change; then `podplane up` from that List, as JSON and as YAML, to the first answered request,
+// with changes and memory of the running lab.
 //
-//   node test/bench/services.mjs [--services 20000] [--endpoints 100000] [--per-slice 5] [--dist DIRECTORY]
+//   node test/bench/services.mjs [--services 20000] [--endpoints 100000] [--per-slice 5] [--rounds 3] [--only parts,lab]
+//                                [--formats JSON,YAML] [--dist DIRECTORY]
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpus, loadavg, release, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
+import { stringify } from "yaml";
+import { measureLab } from "./servicesLab.mjs";
+import { spread, table } from "./statistics.mjs";
 
 const MEBI = 1 << 20;
 const CHANGES = 50;
@@ -16,6 +21,9 @@ const { values: options } = parseArgs({
     services: { type: "string", default: "20000" },
     endpoints: { type: "string", default: "100000" },
     "per-slice": { type: "string", default: "0" },
+    rounds: { type: "string", default: "3" },
+    only: { type: "string", default: "parts,lab" },
+    formats: { type: "string", default: "JSON,YAML" },
     dist: { type: "string", default: fileURLToPath(new URL("../../dist", import.meta.url)) },
   },
 });
@@ -103,8 +111,8 @@ const memory = () => {
 const shown = (milliseconds) => `${milliseconds.toFixed(1)} ms`;
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
-const directory = mkdtempSync(join(tmpdir(), "podplane-services-"));
-try {
+/** Parts of the way in this process. @param {string} directory */
+async function parts(directory) {
   writeFileSync(join(directory, "lab.json"), JSON.stringify(LAB));
   const file = join(directory, "services.json");
   writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items: items() }));
@@ -164,6 +172,64 @@ try {
   console.log(
     `one slice       ${shown(median(applied))} checked and compiled, ${shown(median(patched))} compared and put`,
   );
-} finally {
-  rmSync(directory, { recursive: true });
+}
+
+/** The real command, rounds of JSON and YAML one after the other. */
+async function lab() {
+  const list = items();
+  const texts = {
+    JSON: ["json", (value) => JSON.stringify(value)],
+    YAML: ["yaml", (value) => stringify(value, { aliasDuplicateObjects: false })],
+  };
+  const results = { JSON: [], YAML: [] };
+  const formats = options.formats.split(",");
+  const change = (i) => slice(0, 0, perSlice, i % perSlice);
+  for (const [name, [extension, text]] of Object.entries(texts)) {
+    if (!formats.includes(name)) continue;
+    const directory = mkdtempSync(join(tmpdir(), "podplane-services-"));
+    try {
+      writeFileSync(join(directory, `lab.${extension}`), text(LAB));
+      writeFileSync(
+        join(directory, `services.${extension}`),
+        text({ apiVersion: "v1", kind: "List", items: list.filter((o) => o !== POD && o !== POD_SERVICE) }),
+      );
+      for (let i = 0; i < Number(options.rounds); i++)
+        results[name].push(await measureLab(directory, options.dist, change));
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  }
+  const rows = [
+    ["from disk", "up, s", "first answer, s", "CPU, s", "peak memory, MB", "one change, ms", "echoes lost"],
+  ];
+  for (const [name, list] of Object.entries(results)) {
+    if (list.length === 0) continue;
+    const of = (field) => list.map((r) => r[field]);
+    rows.push([
+      name,
+      spread(of("up"), 2),
+      spread(of("answered"), 2),
+      spread(of("cpu"), 2),
+      spread(of("memory"), 0),
+      spread(of("change"), 1),
+      String(of("lost").reduce((a, b) => a + b, 0)),
+    ]);
+  }
+  console.log(`\n${table(rows)}`);
+}
+
+const wanted = options.only.split(",");
+if (wanted.includes("parts")) {
+  const directory = mkdtempSync(join(tmpdir(), "podplane-services-"));
+  try {
+    await parts(directory);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+if (wanted.includes("lab")) {
+  console.log(
+    `\n${cpus().length} cores (${cpus()[0]?.model ?? ""}), Linux ${release()}, Node ${process.version}, load ${loadavg()[0].toFixed(1)}`,
+  );
+  await lab();
 }

@@ -174,6 +174,32 @@ export function strays(): Probe[] {
       packet[26] ^= 0x55;
       return [packet];
     }),
+    crafted("wrong TCP checksum to a ClusterIP", from, ["api-1", "web"], /^/, (s) => {
+      const packet = syn(s, from, "svc/solo", 80);
+      packet[36] ^= 0x55;
+      return [packet];
+    }),
+    crafted("wrong ICMP checksum to a pod", from, ["api-1"], /^/, (s) => {
+      const packet = ping(s, from, "api-1");
+      packet[22] ^= 0x55;
+      return [packet];
+    }),
+    crafted("wrong UDP checksum in fragments to a ClusterIP", from, ["api-1", "web"], /^/, (s) => {
+      const fields = { src: s.at(from), dst: s.at("svc/solo"), sport: s.port, dport: 53 };
+      const whole = craft.udpDatagram(fields, bytes(2000));
+      whole[1999] ^= 0x55;
+      return craft.fragments(craft.UDP, fields, whole, 1000);
+    }),
+    crafted("wrong UDP checksum office to a NodePort", "office", ["api-1"], /^$/, (s) => {
+      const packet = dgram(s, "office", "node-1", 30153);
+      packet[26] ^= 0x55;
+      return [packet];
+    }),
+    crafted("wrong UDP checksum node-1 to a ClusterIP", "node-1", ["api-1"], /^/, (s) => {
+      const packet = dgram(s, "node-1", "svc/solo", 53);
+      packet[26] ^= 0x55;
+      return [packet];
+    }),
     crafted("no UDP checksum to a ClusterIP", from, ["api-1"], /api-1 got/, (s) => {
       const packet = dgram(s, from, "svc/solo", 53);
       packet.fill(0, 26, 28);
@@ -188,9 +214,11 @@ export function strays(): Probe[] {
     crafted("record route to a pod", from, ["api-1"], /options 07/, (s) => [
       dgram(s, from, "api-1", UDP_SERVER, { options: [7, 11, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0] }),
     ]),
-    crafted("source route to a pod", from, ["api-1"], /^/, (s) => [
-      dgram(s, from, "api-1", UDP_SERVER, { options: [0x83, 7, 4, ...s.at("near").split(".").map(Number), 0] }),
-    ]),
+    ...[0x83, 0x89].map((type) =>
+      crafted(`${type === 0x83 ? "loose" : "strict"} source route to a pod`, from, ["api-1"], /^$/, (s) => [
+        dgram(s, from, "api-1", UDP_SERVER, { options: [type, 7, 4, ...s.at("near").split(".").map(Number), 0] }),
+      ]),
+    ),
     crafted("privileged source port to web", from, ["web"], /web got/, (s) => [
       dgram(s, from, "web", UDP_SERVER, { sport: 700 }, undefined),
     ]),

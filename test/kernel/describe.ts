@@ -9,6 +9,12 @@ import { checksum, ICMP, pseudoHeader, SYN, TCP, UDP } from "./bytes.ts";
 
 /** IP identifier of crafted packets, which has to arrive as it was sent. */
 const CRAFTED_ID = 0x1234;
+/** Sequence numbers of crafted segments have zeros here. */
+const CRAFTED_SEQ_MASK = 0x0fffff00;
+/** Types of ICMP that kernels make by themselves: answers and errors. */
+const ICMP_ANSWERS = [0, 3, 11, 14];
+/** What agent.py answers is an object of JSON. */
+const JSON_START = 0x7b;
 const FIRST_UNPRIVILEGED = 1024;
 const SHORT = 64;
 const ICMP_NAMES: Record<number, string> = { 0: "echo-reply", 3: "unreachable", 8: "echo", 11: "time-exceeded" };
@@ -21,6 +27,8 @@ export interface Known {
   servers: ReadonlySet<number>;
   /** Whether the packet was seen by who sent the probe. */
   sender: boolean;
+  /** Whether the probe sent crafted packets. */
+  crafted: boolean;
 }
 
 const address = (b: Buffer, at: number): string => [...b.subarray(at, at + 4)].join(".");
@@ -62,9 +70,28 @@ function ports(b: Buffer, ip: Buffer, known: Known): string {
   return `${from} > ${address(ip, 16)}:${target(b.readUInt16BE(2), known)}`;
 }
 
+/**
+ * Whether a packet is a crafted one. Its identifier alone does not tell: kernels draw theirs from all numbers, so that
+ * every so many thousand packets one of them has it too. Then the rest of the packet does.
+ */
+function isCrafted(ip: Buffer, l4: Buffer, known: Known): boolean {
+  if (!known.crafted || ip.readUInt16BE(4) !== CRAFTED_ID) return false;
+  if ((ip.readUInt16BE(6) & 0x1fff) !== 0) return true;
+  switch (ip[9]) {
+    case TCP:
+      return l4.length < 8 || (l4.readUInt32BE(4) & CRAFTED_SEQ_MASK) === 0;
+    case UDP:
+      return l4.length < 9 || l4[8] !== JSON_START;
+    case ICMP:
+      return !known.sender || !ICMP_ANSWERS.includes(l4[0]);
+    default:
+      return true;
+  }
+}
+
 /** Addresses and layer 4 of a whole packet or of the first bytes of one. */
 function layer4(ip: Buffer, l4: Buffer, known: Known): string {
-  const crafted = ip.readUInt16BE(4) === CRAFTED_ID;
+  const crafted = isCrafted(ip, l4, known);
   switch (ip[9]) {
     case TCP: {
       const flags = l4.length > 13 ? FLAGS.filter((_, i) => l4[13] & (1 << i)).join("") : "";
@@ -103,7 +130,7 @@ function problems(seen: Seen, b: Buffer, ihl: number): string {
 function quotation(b: Buffer, known: Known): string {
   const l4 = b.subarray((b[0] & 15) * 4);
   const text = layer4(b, l4, quoted(known));
-  const exact = b.readUInt16BE(4) === CRAFTED_ID && !text.includes("random");
+  const exact = isCrafted(b, l4, quoted(known)) && !text.includes("random");
   return `quotes ${b.length} bytes: ${text} ttl ${b[8]}${exact ? ` ${brief(b)}` : ""}`;
 }
 
@@ -113,6 +140,7 @@ export function describe(seen: Seen, known: Known): string {
   const frag = b.readUInt16BE(6);
   const offset = (frag & 0x1fff) * 8;
   const l4 = b.subarray(ihl);
+  const crafted = isCrafted(b, l4, known);
   const words = [
     offset === 0 ? layer4(b, l4, known) : `protocol ${b[9]} ${address(b, 12)} > ${address(b, 16)}`,
     `ttl ${b[8]}`,
@@ -120,11 +148,11 @@ export function describe(seen: Seen, known: Known): string {
     ...(frag & 0x4000 ? ["df"] : []),
     ...((frag & 0x3fff) === 0 ? [] : [`fragment ${offset}+${seen.length - ihl}${frag & 0x2000 ? " more" : ""}`]),
     ...(ihl > 20 ? [`options ${hex(b.subarray(20, ihl))}`] : []),
-    ...(b.readUInt16BE(4) === CRAFTED_ID ? ["own id"] : []),
+    ...(crafted ? ["own id"] : []),
     `length ${seen.length}`,
   ];
   if (b[9] === ICMP && offset === 0 && isError(l4)) words.push(quotation(l4.subarray(8), known));
-  else if (b[9] === UDP && offset === 0 && b.readUInt16BE(4) === CRAFTED_ID) words.push(brief(l4.subarray(8)));
+  else if (b[9] === UDP && offset === 0 && crafted) words.push(brief(l4.subarray(8)));
   return `${words.join(" ")}${problems(seen, b, ihl)}`;
 }
 

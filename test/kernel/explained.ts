@@ -15,14 +15,9 @@ const replaced =
   (lines: string[]): string[] =>
     lines.map((line) => line.replace(from, to));
 
-const CHECKSUMS =
-  "Conntrack checks layer 4 checksums and takes a wrong one for INVALID: never translated, and dropped in iptables mode. " +
-  "podplane does not read payloads to check them: it translates, which keeps a wrong checksum wrong, and the receiver's " +
-  "kernel drops the packet.";
-
 export const EXPLAINED: readonly Explained[] = [
   {
-    probes: /^tcp node-1 to (node-1|127\.0\.0\.1):\d+$/,
+    probes: /^tcp node-1 to (svc\/own|lb\/own|node-1|node-1\/eth1|127\.0\.0\.1):\d+$/,
     reason:
       "A kernel's connection to an address of its own begins at the loopback device, whose MTU is 65536, before it is " +
       "translated. A node of podplane sends it to the plane by its TUN, whose MTU is the ENI's: the offered MSS is smaller.",
@@ -36,24 +31,8 @@ export const EXPLAINED: readonly Explained[] = [
     podplane: replaced(/Operation not permitted/, "Connection refused"),
   },
   {
-    probes: /^wrong UDP checksum to a ClusterIP$/,
-    reason: CHECKSUMS,
-    podplane: /^api-1 got udp \S+ > \S+:5353 .* L4 CHECKSUM WRONG$/,
-  },
-  {
-    probes: /^wrong UDP checksum to a pod$/,
-    modes: ["iptables"],
-    reason: CHECKSUMS,
-    podplane: /^api-1 got udp \S+ > \S+:5353 .* L4 CHECKSUM WRONG$/,
-  },
-  {
     probes: /^record route to a pod$/,
     reason: "podplane passes IP options on as they are; a router writes its address into this one.",
     podplane: replaced(/options \w+/, "options 070b04000000000000000000"),
-  },
-  {
-    probes: /^source route to a pod$/,
-    reason: "podplane passes IP options on as they are; Linux drops packets with this one (accept_source_route=0).",
-    podplane: /^api-1 got udp .* options 8307/,
   },
 ];

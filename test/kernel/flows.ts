@@ -10,6 +10,8 @@ export interface Probe {
   /** Part of what has to be seen, so that a probe that reaches nobody does not count as agreement. */
   sees: RegExp;
   modes?: Mode[];
+  /** Which case of services it is: how the service is asked, its policy, who asks, the state of its endpoints. */
+  serviceCase?: string;
   run(stage: Stage): Promise<string[]>;
 }
 /** Endpoints of a service with several. */
@@ -94,7 +96,7 @@ export const crafted = (
     const groups = all.every((packet) => packet[9] === craft.TCP) ? all.map((packet) => [packet]) : [all];
     const lines: string[] = [];
     for (const group of groups) {
-      await stage.agent(from).raw(group);
+      await stage.send(from, group);
       lines.push(...(await stage.arrived(from, [from, ...watch])));
     }
     return lines;

@@ -119,6 +119,8 @@ function refusals(): Probe[] {
     crafted("crafted SYN client-14 to a NodePort at the second ENI", "client-14", [], / RA | SA /, (s) => [
       syn(s, "client-14", "node-1/eth1", 30180),
     ]),
+    connect(flow("node-1", "node-1/eth1", 30180, ["api-1"]), ANSWERED, iptables),
+    connect(flow("node-1", "node-1/eth1", 30180, ["api-1"]), refused, nftables),
     connect(flow("node-1", "127.0.0.1", 30180, ["api-1"]), ANSWERED, iptables),
     datagram(flow("node-1", "127.0.0.1", 30153, ["api-1"]), ANSWERED, iptables),
     connect(flow("node-1", "127.0.0.1", 30280, ["near"]), ANSWERED, iptables),

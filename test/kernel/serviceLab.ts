@@ -64,7 +64,9 @@ export const POD_RANGES: ServiceCase = special("pod-ranges", 101);
 export const STICKY: ServiceCase = special("sticky", 102);
 /** Has no TCP port. */
 export const UDP_ONLY: ServiceCase = special("udp-only", 103);
-const SPECIAL = [RANGES, POD_RANGES, STICKY, UDP_ONLY];
+/** Its endpoint is node-1 itself, as a hostNetwork pod's would be. */
+export const OWN: ServiceCase = special("own", 104);
+const SPECIAL = [RANGES, POD_RANGES, STICKY, UDP_ONLY, OWN];
 
 function special(name: string, n: number): ServiceCase {
   return {
@@ -216,15 +218,20 @@ function serviceOf(one: ServiceCase, node: string): Document {
 }
 
 function sliceOf(one: ServiceCase, addresses: ReadonlyMap<string, string>): Document {
+  if (one === OWN) return slice(one, [{ addresses: [addresses.get("node-1")], conditions: READY, nodeName: "node-1" }]);
   const [here, there] = CONDITIONS[one.state];
   const endpoint = (pod: string, nodeName: string, conditions: Conditions | null) =>
     conditions === null ? [] : [{ addresses: [addresses.get(pod)], conditions, nodeName }];
+  return slice(one, [...endpoint(HERE, "node-1", here), ...endpoint(THERE, "node-2", there)]);
+}
+
+function slice({ name }: ServiceCase, endpoints: readonly object[]): Document {
   return {
     apiVersion: "discovery.k8s.io/v1",
     kind: "EndpointSlice",
-    metadata: { name: `${one.name}-1`, labels: { "kubernetes.io/service-name": one.name } },
+    metadata: { name: `${name}-1`, labels: { "kubernetes.io/service-name": name } },
     addressType: "IPv4",
-    endpoints: [...endpoint(HERE, "node-1", here), ...endpoint(THERE, "node-2", there)],
+    endpoints,
     ports: [
       { name: "tcp", protocol: "TCP", port: TCP_SERVER },
       { name: "udp", protocol: "UDP", port: UDP_SERVER },

@@ -1,6 +1,6 @@
 import * as craft from "./bytes.ts";
-import { ANSWERED, connect, crafted, dgram, type Probe, ping, syn } from "./flows.ts";
-import type { Mode } from "./labFile.ts";
+import { ANSWERED, connect, crafted, datagram, dgram, type Probe, ping, syn } from "./flows.ts";
+import { type Mode, TCP_SERVER } from "./labFile.ts";
 import {
   AWAY,
   AWAY_REFUSED,
@@ -9,6 +9,7 @@ import {
   HERE,
   HOST_PORT,
   MAPPED,
+  OWN,
   POD_RANGES,
   POLICIES,
   RANGES,
@@ -40,7 +41,7 @@ async function spread(stage: Stage, from: string, to: string, port: number): Pro
   await stage.clear(from, ...ENDPOINTS);
   const address = stage.at(to);
   const packets = PORTS.map((sport) => craft.udp({ src: stage.at(from), dst: address, sport, dport: port }));
-  await stage.agent(from).raw(packets);
+  await stage.send(from, packets);
   const lines = new Set<string>();
   for (const [end, packet] of await stage.gotten(from, [...new Set([from, ...ENDPOINTS])])) {
     const b = Buffer.from(packet.hex, "hex");
@@ -123,6 +124,7 @@ function waysTo({ name, state, policy }: ServiceCase): Way[] {
     way("node-1", `svc/${name}`),
     way("node-1", `lb/${name}`),
     way("node-1", "node-1", true),
+    way("node-1", "node-1"),
     way("node-2", "node-1", true),
   ];
   if (state === "none") {
@@ -135,6 +137,23 @@ function waysTo({ name, state, policy }: ServiceCase): Way[] {
   return [...own, ...other, ...hairpin];
 }
 
+/** How a way reaches its service: by which kind of address. */
+function kindOf({ nodePort, to }: Way): string {
+  if (nodePort) return "NodePort";
+  if (to.startsWith("svc/")) return "ClusterIP";
+  if (to.startsWith("lb/")) return "load balancer's IP";
+  return to.startsWith("ext/") ? "external IP" : "external IP of the node's own";
+}
+
+/** Where a client is, seen from the node that is asked. */
+function positionOf({ from, nodePort, to }: Way): string {
+  const away = [AWAY, AWAY_REFUSED].includes(from);
+  if (away) return nodePort || to === "node-1" ? "another node's pod" : "pod";
+  if (from === HERE) return "endpoint";
+  if (from === "office") return "outside";
+  return from === "node-1" ? "node" : from === "node-2" ? "another node" : "pod";
+}
+
 function table(): Probe[] {
   return CASES.flatMap((service) =>
     waysTo(service).flatMap((way) => {
@@ -144,8 +163,9 @@ function table(): Probe[] {
         // The case, which ports alone would not tell.
         name: `${service.name}: ${probe.name}`,
         sees: sees(service, way),
+        serviceCase: [kindOf(way), service.policy, positionOf(way), service.state].join(", "),
       });
-      if (from === to) return [named(asked(from, to, service.udpNode))];
+      if (from === to) return [named(asked(from, to, nodePort ? service.udpNode : service.udp))];
       const single = SINGLE.includes(service.state);
       const probes: Probe[] = [];
       if (service.state === "none" || single)
@@ -241,10 +261,30 @@ function others(): Probe[] {
     // The node's second address has NodePorts in iptables mode alone.
     many("client-7", "node-1/eth1", udpNode),
     // Host ports: from the node's pods, another node's, outside, and the pod itself.
-    ...["client-7", AWAY, "rds", "office", "node-2", MAPPED].map((from) =>
+    ...["client-7", AWAY, "rds", "office", "node-1", "node-2", MAPPED].map((from) =>
       connect(flow(from, "node-1", HOST_PORT), ANSWERED),
     ),
+    connect(flow("node-1", "node-1/eth1", HOST_PORT), ANSWERED),
+    connect(flow("node-1", "127.0.0.1", HOST_PORT), ANSWERED),
   ];
 }
 
-export const SERVICE_PROBES: readonly Probe[] = [...table(), ...ranges(), ...affinity(), ...others()];
+/** A node's own connections to a service whose endpoint it is itself; and others' to the same. */
+function own(): Probe[] {
+  const { name, tcp, tcpNode, udp } = OWN;
+  const flow = (from: string, to: string, port: number) => ({ from, to, port, watch: [] });
+  return [
+    connect(flow("node-1", `svc/${name}`, tcp), ANSWERED),
+    connect(flow("node-1", `lb/${name}`, tcp), ANSWERED),
+    connect(flow("node-1", "node-1", tcp), ANSWERED),
+    connect(flow("node-1", "node-1", tcpNode), ANSWERED),
+    connect(flow("node-1", "node-1", TCP_SERVER), ANSWERED),
+    datagram(flow("node-1", `svc/${name}`, udp), ANSWERED),
+    datagram(flow("node-1", "node-1", udp), ANSWERED),
+    ...["client-7", AWAY, "node-2"].map((from) => connect(flow(from, `svc/${name}`, tcp), ANSWERED)),
+    connect(flow("office", "node-1", tcpNode), ANSWERED),
+    connect(flow("client-7", "node-1", tcpNode), ANSWERED),
+  ];
+}
+
+export const SERVICE_PROBES: readonly Probe[] = [...table(), ...ranges(), ...affinity(), ...others(), ...own()];

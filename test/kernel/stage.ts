@@ -10,6 +10,7 @@ export class Stage {
   readonly port: number;
   readonly #world: World;
   readonly #number: number;
+  #crafted = false;
 
   constructor(world: World, number: number) {
     this.#world = world;
@@ -31,12 +32,23 @@ export class Stage {
     return eni?.address ?? open ?? addresses.get(name) ?? name;
   }
 
+  /** Has an end send crafted packets. */
+  async send(from: string, packets: readonly Uint8Array[]): Promise<void> {
+    this.#crafted = true;
+    await this.agent(from).raw(packets);
+  }
+
   /** Waits until whatever `from` sent has arrived, then says what each of `watched` got. */
   async arrived(from: string, watched: readonly string[], keep = (_: Seen) => true): Promise<string[]> {
     return (await this.gotten(from, watched))
       .filter(([, packet]) => keep(packet))
       .map(([end, packet]) => {
-        const known: Known = { port: this.port, servers: this.#world.lab.serverPorts, sender: end === from };
+        const known: Known = {
+          port: this.port,
+          servers: this.#world.lab.serverPorts,
+          sender: end === from,
+          crafted: this.#crafted,
+        };
         return `${end} got ${describe(packet, known)}`;
       });
   }

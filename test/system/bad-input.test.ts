@@ -172,7 +172,7 @@ describe("a running lab refuses", () => {
     await refuse(/there is no view "pds": choose one of pods/, "get", "pds");
     await refuse(/nothing is called "nobody"/, "get", "pods", "nobody");
     await refuse(/there is no svc\/default\/nothing/, "delete", "svc/nothing");
-    await refuse(/belongs to deployment\/default\/api/, "delete", "pod/api-1");
+    await refuse(/there is no pod\/default\/api-9/, "delete", "pod/api-9");
     const bad = podplane.write("bad.yaml", [podDocument("web", { spec: { nodeName: "node-9" } })]);
     await refuse(/bad\.yaml:\d+:\d+: spec\.nodeName: .*node-9/, "apply", "-f", bad);
     expect(await podplane.get("pods")).toHaveLength(6);

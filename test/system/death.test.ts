@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Podplane, type Program, SERVER } from "./podplane.ts";
-import { processTree } from "./support/lab.ts";
+import { type Process, processTree } from "./support/lab.ts";
 import { deploymentDocument, labDocument, podDocument, serviceDocument } from "./support/labObjects.ts";
 import { processesOf } from "./support/traces.ts";
 import { until } from "./support/wait.ts";
@@ -34,7 +34,10 @@ function processOf(up: Program, role: Role): number | undefined {
   if (role === "outer") return up.pid;
   const [outer, ...others] = processTree(up.pid);
   const program = role === "inner" ? outer.command.split(" ")[0] : "unshare ";
-  return others.find(({ command }) => command.startsWith(program) && command.includes("lab.yaml"))?.pid;
+  // A child of the outer process has its command line until it runs a program of its own, and is not the inner one.
+  const isIt = ({ command, parent }: Process) =>
+    command.startsWith(program) && command.includes("lab.yaml") && (role === "unshare" || parent !== up.pid);
+  return others.find(isIt)?.pid;
 }
 
 /** Files of namespaces that the lab has made so far: its directory is mounted over in its own mount namespace. */

@@ -28,6 +28,23 @@ const OBJECTS = [
     ports: [{ port: 80 }],
     endpoints: Array.from({ length: ENDPOINTS }, (_, i) => ({ addresses: [`10.0.50.${i + 1}`] })),
   },
+  podDocument("named", {
+    spec: {
+      hostname: "own",
+      subdomain: "db",
+      nodeName: "node-1",
+      hostAliases: [{ ip: "10.9.9.9", hostnames: ["old.example", "old"] }],
+    },
+  }),
+  serviceDocument("hosts", [{ name: "pg", port: 5432 }], { ...headless, selector: undefined }),
+  {
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    metadata: { name: "hosts-1", labels: { "kubernetes.io/service-name": "hosts" } },
+    addressType: "IPv4",
+    ports: [{ name: "pg", port: 5432 }],
+    endpoints: [{ addresses: ["10.0.50.99"], hostname: "primary" }],
+  },
   serviceDocument("ext", [], { type: "ExternalName", externalName: "rds", selector: undefined }),
 ];
 
@@ -111,7 +128,117 @@ describe.each([
     expect(await podplane.sh("pod/onhost", "getent hosts api")).toContain(API);
   });
 
+  it("gives a pod its host name, and /etc/hosts with that and its aliases", async () => {
+    const [{ address }] = (await podplane.get("pods")).filter((p) => p.name === "db-0");
+    expect(await podplane.sh("pod/named", "hostname; uname -n; echo $HOSTNAME")).toBe("own\nown\nown");
+    const named = await podplane.sh("pod/named", "cat /etc/hosts");
+    expect(named).toMatch(/^# Kubernetes-managed hosts file\.\n127\.0\.0\.1\tlocalhost\n/);
+    // Files come first: the answers are not the name server's.
+    const own = (name: string) => podplane.sh("pod/named", `getent -s files hosts ${name}`);
+    expect(await own("old.example")).toMatch(/^10\.9\.9\.9\s+old\.example old$/);
+    expect(await own("own")).toMatch(/\s+own\.db\.default\.svc\.cluster\.local own$/);
+    expect(await podplane.sh("pod/named", "getent ahostsv4 localhost | head -1")).toMatch(/^127\.0\.0\.1 /);
+    expect(await podplane.sh("pod/named", "hostname -f")).toBe(`own.${DB}`);
+    expect(await podplane.sh("pod/db-0", "getent hosts db-0")).toMatch(new RegExp(`^${address}\\s+db-0\\.${DB} db-0$`));
+    // A hostNetwork pod is called as its node is.
+    expect(await podplane.sh("pod/onhost", "hostname; cat /etc/hosts")).toMatch(
+      /^node-1\n# Kubernetes-managed hosts file \(host network\)\.\n[\s\S]*10\.0\.0\.\d+ node-1$/,
+    );
+    expect(await podplane.sh("node/node-1", "hostname")).toBe("node-1");
+  });
+
+  it("has the host names that an EndpointSlice gives its endpoints", async () => {
+    expect(await dig("+short primary.hosts.default.svc.cluster.local")).toBe("10.0.50.99");
+    expect(await dig("+short SRV _pg._tcp.hosts.default.svc.cluster.local")).toBe(
+      "0 100 5432 primary.hosts.default.svc.cluster.local.",
+    );
+    expect(await dig("+short -x 10.0.50.99")).toBe("primary.hosts.default.svc.cluster.local.");
+  });
+
+  it("answers at its own address, whatever Service a user puts there in Auto Mode", async () => {
+    expect(await dig("+short kube-dns.kube-system.svc.cluster.local")).toBe("172.20.0.10");
+    const file = podplane.write("own.yaml", [
+      {
+        ...serviceDocument("kube-dns", [{ name: "dns", port: 53, protocol: "UDP", targetPort: 5353 }], {
+          clusterIP: "172.20.0.10",
+          selector: { app: "db" },
+        }),
+        metadata: { name: "kube-dns", namespace: "kube-system" },
+      },
+    ]);
+    if (!("mode" in cluster)) return;
+    await podplane.must("apply", "-f", file);
+    // No pod listens at the Service's target: the answer is the node's.
+    expect(await dig(`+short ${API}`)).toBe(await podplane.clusterIP("api"));
+    const flows = await podplane.get("conntrack");
+    expect(flows.filter((c) => c.original.destination === "172.20.0.10")).toEqual([]);
+    await podplane.must("delete", "-f", file);
+  });
+
   it("leaves nothing behind", async () => {
+    await podplane.finish();
+  });
+});
+
+describe("the VPC resolver's limit", () => {
+  const podplane = new Podplane();
+  const LIMIT = 20;
+  const QUERIES = 200;
+  /** As fast as they go, without waiting for answers: how many were answered. */
+  const ASK = `
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(0.5)
+name = b"".join(bytes([len(l)]) + l.encode() for l in sys.argv[2].split(".")) + b"\\0"
+for i in range(${QUERIES}):
+    # Another name each time for those who keep answers: letters are repeated as they were asked.
+    own = name[:1] + bytes(c ^ (0x20 if i >> n & 1 else 0) for n, c in enumerate(name[1:9])) + name[9:]
+    s.sendto(i.to_bytes(2, "big") + b"\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0" + own + b"\\0\\1\\0\\1", (sys.argv[1], 53))
+answers = 0
+try:
+    while True:
+        s.recv(512)
+        answers += 1
+except TimeoutError:
+    print(answers)
+`;
+  const ask = async (from: string, address: string, name: string) =>
+    Number(await podplane.sh(from, `python3 -c '${ASK}' ${address} ${name}`));
+
+  beforeAll(async () => {
+    const lab = podplane.write("lab.yaml", [
+      labDocument({ name: "limit", hosts: HOSTS, cluster: { dns: { queryLimit: LIMIT } } }),
+      podDocument("client", { spec: { nodeName: "node-1" } }),
+      podDocument("plain", { spec: { nodeName: "node-1", dnsPolicy: "Default" } }),
+    ]);
+    await podplane.up(lab);
+  });
+  afterAll(() => podplane.dispose());
+
+  it("is on the packets of a pod, which are dropped by a reason of their own", async () => {
+    const answered = await ask("pod/plain", "10.0.0.2", "abcdefgh.ec2.internal");
+    const dropped = (await podplane.metrics()).drops.VPC_RESOLVER_LIMIT;
+    expect(answered).toBeGreaterThanOrEqual(LIMIT);
+    expect(answered + dropped).toBe(QUERIES);
+    // The sending took less than a few seconds, in each of which so many pass.
+    expect(answered).toBeLessThanOrEqual(4 * LIMIT);
+  });
+
+  it("is on CoreDNS's queries for names of others, and on a machine's own", async () => {
+    const before = (await podplane.metrics()).sum("resolver_queries_dropped_total");
+    expect(before).toBe(0);
+    const answered = await ask("pod/client", "172.20.0.10", "abcdefgh.ec2.internal");
+    const upstream = (await podplane.metrics()).sum("resolver_queries_dropped_total");
+    expect(answered + upstream).toBe(QUERIES);
+    expect(upstream).toBeGreaterThan(0);
+    const own = await ask("node/node-1", "10.0.0.2", "abcdefgh.ec2.internal");
+    const metrics = await podplane.metrics();
+    expect(own + metrics.sum("resolver_queries_dropped_total")).toBe(QUERIES + upstream);
+    expect(metrics.get('resolver_queries_dropped_total{eni="node-1/eth0"}')).toBeGreaterThanOrEqual(QUERIES - own);
+  });
+
+  it("is not on the cluster's own names", async () => {
+    expect(await ask("pod/client", "172.20.0.10", "kube-dns.kube-system.svc.cluster.local")).toBe(QUERIES);
     await podplane.finish();
   });
 });

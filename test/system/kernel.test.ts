@@ -16,6 +16,10 @@ const SUITES: [string, Mode, TestLab, readonly Probe[]][] = (["iptables", "nftab
   ["services in podplane and in the kernel", mode, SERVICE_LAB, SERVICE_PROBES],
 ]);
 
+/** Cases of services (how asked, policy, client's position, endpoints' state) that there have to be at least. */
+const CASES: Record<Mode, number> = { iptables: 40, nftables: 60 };
+const agreed: Record<Mode, Set<string>> = { iptables: new Set(), nftables: new Set() };
+
 describe.each(SUITES)("%s, %s mode", (_, mode, lab, all) => {
   let podplane: LabWorld;
   let kernel: LabWorld;
@@ -49,6 +53,15 @@ describe.each(SUITES)("%s, %s mode", (_, mode, lab, all) => {
         if (known instanceof RegExp) expect(seen.join("\n"), reason).toMatch(known);
         else expect(seen, reason).toEqual(known(expected));
       }
+      if (probe.serviceCase !== undefined) agreed[mode].add(probe.serviceCase);
     },
   );
+
+  if (probes.some(({ probe }) => probe.serviceCase !== undefined))
+    it(`at least ${CASES[mode]} distinct cases of services were compared, without an unexplained difference`, () => {
+      const wanted = new Set(probes.map(({ probe }) => probe.serviceCase).filter((name) => name !== undefined));
+      process.stdout.write(`${mode} mode: ${agreed[mode].size} of ${wanted.size} distinct cases of services agree\n`);
+      expect([...wanted].filter((name) => !agreed[mode].has(name))).toEqual([]);
+      expect(agreed[mode].size).toBeGreaterThanOrEqual(CASES[mode]);
+    });
 });

@@ -102,6 +102,42 @@ describe("a pod that is deleted", () => {
     await podplane.finish();
   });
 
+  it("of a Deployment by its name is replaced, while a transfer through the Service goes on", async () => {
+    const api = deploymentDocument("api", 1, {
+      spec: containers({
+        command: ["node", SERVER, "8080"],
+        readinessProbe: http,
+        lifecycle: { preStop: { exec: { command: ["sleep", "4"] } } },
+      }),
+    });
+    const service = serviceDocument("api", [{ port: 80, targetPort: 8080 }]);
+    await podplane.up(podplane.write("lab.yaml", [labDocument(), client, api, service]));
+    await podplane.endpoints("api", 1);
+    const size = 60_000_000;
+    const url = `http://${await podplane.clusterIP("api")}`;
+    const curl = podplane.background(
+      ...["pod/client", "curl", "-sS", "--limit-rate", "30M", "-o", "/dev/null", "-w", "%{size_download}"],
+      `${url}/bytes/${size}`,
+    );
+    await until("the transfer to run", async () => (await podplane.metrics()).get("packets_read_total") > 100);
+    expect(await podplane.must("delete", "pod/api-1", "--no-wait")).toBe("pod/default/api-1 deleted\n");
+    const slices = async () =>
+      ((await podplane.ask("get", { what: "endpointslices", name: null })) as Views["endpointslices"])
+        .filter((e) => e.pod !== null && e.service.startsWith("svc/default/api:"))
+        .map(({ pod, conditions }) => ({ pod, ...conditions }));
+    expect((await slices())[0]).toEqual({ pod: "pod/default/api-1", ready: false, serving: true, terminating: true });
+    await until("the replacement to be ready", async () => (await slices()).some((e) => e.ready));
+    expect(await slices()).toEqual([
+      { pod: "pod/default/api-1", ready: false, serving: true, terminating: true },
+      { pod: "pod/default/api-2", ready: true, serving: true, terminating: false },
+    ]);
+    expect(await podplane.sh("pod/client", `curl -sS ${url}/`)).toContain('"name":"api-2"');
+    expect((await curl.ended).stdout).toBe(String(size));
+    await until("the pod to be gone", async () => (await podsOf("api")).length === 1);
+    expect(await statuses()).toEqual(["api-2 Running", "client Running"]);
+    await podplane.finish();
+  });
+
   it("has its grace period, and no longer; down does not wait for it", async () => {
     const stubborn = (name: string, seconds: number) =>
       podDocument(name, { command: STUBBORN, spec: { terminationGracePeriodSeconds: seconds } });

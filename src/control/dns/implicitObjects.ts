@@ -75,5 +75,7 @@ export function implicitObjects(lab: Lab): LabObject[] {
  */
 export function withImplicitObjects(lab: Lab, objects: Objects): Objects {
   const implicit = implicitObjects(lab).map((object): [string, LabObject] => [objectKey(object), object]);
-  return new Map([...objects, ...implicit.filter(([key]) => !objects.has(key))]);
+  const all = new Map(objects);
+  for (const [key, object] of implicit) if (!all.has(key)) all.set(key, object);
+  return all;
 }

@@ -1,4 +1,5 @@
 import { parseAddress } from "../../plane/wire/address.ts";
+import { lazily } from "../lazily.ts";
 import { canonicalName, dashed } from "./names.ts";
 import type { DnsEndpoint, DnsObjects, DnsPort, DnsService } from "./objects.ts";
 
@@ -41,37 +42,25 @@ export class Lookup {
   readonly #objects: DnsObjects;
   readonly #zone: string;
   readonly #podRecords: PodRecords;
-  /** By `NAMESPACE/NAME`. */
-  readonly #services = new Map<string, DnsService>();
   /** `NAMESPACE/ADDRESS` of the pods. */
-  readonly #pods = new Set<string>();
-  /** Names by address: of a ClusterIP, else of all endpoints that have it. */
-  readonly #reverse = new Map<string, string[]>();
+  readonly #pods: () => ReadonlySet<string>;
 
   constructor({ objects, zone, pods }: LookupOptions) {
     this.#objects = objects;
     this.#zone = zone;
     this.#podRecords = pods;
-    for (const service of objects.services) this.#services.set(`${service.namespace}/${service.name}`, service);
-    for (const { namespace, address } of objects.pods) this.#pods.add(`${namespace}/${address}`);
-    this.#indexAddresses();
+    this.#pods = lazily(() => new Set(objects.pods.map((pod) => `${pod.namespace}/${pod.address}`)));
   }
 
-  #indexAddresses(): void {
-    for (const service of this.#objects.services)
-      for (const endpoint of service.endpoints) {
-        const names = this.#reverse.get(endpoint.address) ?? [];
-        const name = this.#endpointOwner(service, endpoint);
-        if (!names.includes(name)) names.push(name);
-        this.#reverse.set(endpoint.address, names);
-      }
-    for (const service of this.#objects.services)
-      if (service.clusterIP !== null) this.#reverse.set(service.clusterIP, [this.#owner(service)]);
-  }
-
-  /** Names that an address has; empty: none. */
+  /** Names that an address has: of a ClusterIP, else of all endpoints that have it; empty: none. */
   names(address: string): readonly string[] {
-    return this.#reverse.get(address) ?? [];
+    const services = this.#objects.services.at(address);
+    const own = services.findLast(({ clusterIP }) => clusterIP === address);
+    if (own !== undefined) return [this.#owner(own)];
+    const names = services.flatMap((service) =>
+      service.endpoints.filter((e) => e.address === address).map((e) => this.#endpointOwner(service, e)),
+    );
+    return [...new Set(names)];
   }
 
   /**
@@ -88,7 +77,7 @@ export class Lookup {
     if (name === undefined) return kind === PODS && this.#podRecords === "disabled" ? null : NOTHING;
     if (rest.length > 2) return null;
     if (kind === PODS) return this.#findPod(namespace, name);
-    const service = this.#services.get(`${namespace}/${name}`);
+    const service = this.#objects.services.get(namespace, name);
     if (service === undefined) return null;
     // One label more is an endpoint, two are a port and its protocol.
     if (rest.length === 1) return this.#findService(service, rest[0], "", "");
@@ -127,7 +116,7 @@ export class Lookup {
   #findPod(namespace: string, name: string): Found | null {
     const address = name.replaceAll("-", ".");
     if (this.#podRecords === "disabled" || parseAddress(address) === null) return null;
-    if (this.#podRecords === "verified" && !this.#pods.has(`${namespace}/${address}`)) return null;
+    if (this.#podRecords === "verified" && !this.#pods().has(`${namespace}/${address}`)) return null;
     return [{ kind: "address", address, owner: `${name}.${namespace}.${PODS}.${this.#zone}`, port: null }];
   }
 

@@ -1,9 +1,16 @@
 /** What the cluster's DNS answers from: a few facts of the cluster's objects, addresses as text. */
 export interface DnsObjects {
   /** Namespaces that exist. */
-  readonly namespaces: ReadonlySet<string>;
-  readonly services: readonly DnsService[];
+  readonly namespaces: Pick<ReadonlySet<string>, "has">;
+  readonly services: DnsServices;
   readonly pods: readonly DnsPod[];
+}
+
+/** Services by what is asked of them: there may be tens of thousands, of which few are ever asked for. */
+export interface DnsServices {
+  get(namespace: string, name: string): DnsService | undefined;
+  /** Those that may have an address, as ClusterIP or of an endpoint, in the order of their objects. */
+  at(address: string): readonly DnsService[];
 }
 
 export interface DnsPod {
@@ -34,7 +41,7 @@ export interface DnsPort {
 /** An address of a service's EndpointSlices. */
 export interface DnsEndpoint {
   readonly address: string;
-  /** The pod's hostname where its subdomain is the service; null: it is called by its address, 10-0-1-16. */
+  /** The pod's hostname where its subdomain is the service, or the slice's; null: it is called by its address, 10-0-1-16. */
   readonly hostname: string | null;
   /** Empty where the service names no port: the address is all there is. */
   readonly ports: readonly DnsPort[];

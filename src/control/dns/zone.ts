@@ -65,7 +65,7 @@ export class ClusterZone implements Zone {
     const labels = labelsBelow(asked, this.#domain);
     const special = this.#special(name, labels, type);
     if (special !== null) return special;
-    const found = this.#lookup.find(labels);
+    const found = this.#lookup.find(labels) ?? this.#serverItself(labels);
     if (found === null) return this.#negative(NXDOMAIN);
     if (type === "SRV") return this.#services(name, found);
     const records = this.#records(name, asked, type, found, []);
@@ -89,6 +89,13 @@ export class ClusterZone implements Zone {
     if (type !== "NS" || nameserver === null) return none();
     const data = `${nameserver.name}.${this.#domain}`;
     return answered([{ type, name, ttl, data }], true, [{ type: "A", name: data, ttl, data: nameserver.address }]);
+  }
+
+  /** The name server's own name, which on EKS Auto Mode has no Service behind it. */
+  #serverItself(labels: readonly string[]): Found | null {
+    const { nameserver } = this.#options;
+    if (nameserver === null || labels.join(".") !== nameserver.name) return null;
+    return [{ kind: "address", address: nameserver.address, owner: `${nameserver.name}.${this.#domain}`, port: null }];
   }
 
   /** Records of one name, and of the names that it stands for. @param before aliases that led here */

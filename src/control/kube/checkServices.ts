@@ -71,6 +71,11 @@ function sliceProblems(slice: EndpointSlice): ObjectProblem[] {
   );
 }
 
+/** The rules that a slice has to meet by itself. */
+export function checkSlice(slice: EndpointSlice): readonly ObjectProblem[] {
+  return once(slice, sliceProblems);
+}
+
 /** The rules that a Service and the slices beside it have to meet besides their schemas. */
 export function checkServices(services: readonly Service[], slices: readonly EndpointSlice[]): ObjectProblem[] {
   const problems: ObjectProblem[] = [];
@@ -85,6 +90,6 @@ export function checkServices(services: readonly Service[], slices: readonly End
         message: "expected a selector, or an EndpointSlice for this service, got neither; add spec.selector",
       });
   }
-  for (const slice of slices) problems.push(...once(slice, sliceProblems));
+  for (const slice of slices) problems.push(...checkSlice(slice));
   return problems;
 }

@@ -3,10 +3,11 @@ import type { Deployment, PodTemplate } from "../objects/deployment.ts";
 import type { ObjectPath } from "../objects/finding.ts";
 import { objectKey } from "../objects/kinds.ts";
 import type { Pod, PodSpec } from "../objects/pod.ts";
+import type { ReplicaSet } from "../objects/replicaSet.ts";
 import type { StatefulSet } from "../objects/statefulSet.ts";
 
 /** An object that has pods made from a template. */
-export type PodController = Deployment | StatefulSet | DaemonSet;
+export type PodController = Deployment | ReplicaSet | StatefulSet | DaemonSet;
 
 /** A pod that should run, whatever object asks for it. */
 export interface DesiredPod {
@@ -26,8 +27,15 @@ export function podKey(namespace: string, name: string): string {
   return `pod/${namespace}/${name}`;
 }
 
+const CONTROLLERS: ReadonlySet<string> = new Set<PodController["kind"]>([
+  "Deployment",
+  "ReplicaSet",
+  "StatefulSet",
+  "DaemonSet",
+]);
+
 export function isPodController(object: { readonly kind: string }): object is PodController {
-  return object.kind === "Deployment" || object.kind === "StatefulSet" || object.kind === "DaemonSet";
+  return CONTROLLERS.has(object.kind);
 }
 
 export function barePod(pod: Pod): DesiredPod {
@@ -35,15 +43,15 @@ export function barePod(pod: Pod): DesiredPod {
   return { key: objectKey(pod), namespace, name, labels, annotations, spec: pod.spec, owner: pod, at: [] };
 }
 
-/** A pod of a controller's template. @param labels of its own, besides the template's */
+/** A pod of a controller's template, or of one that it had. @param labels of its own, besides the template's */
 export function templatePod(
   owner: PodController,
   name: string,
   labels: Readonly<Record<string, string>>,
-  spec: PodSpec = owner.spec.template.spec,
+  template: PodTemplate = owner.spec.template,
 ): DesiredPod {
   const { namespace } = owner.metadata;
-  const { metadata }: PodTemplate = owner.spec.template;
+  const { metadata, spec } = template;
   return {
     key: podKey(namespace, name),
     namespace,

@@ -9,6 +9,7 @@ import {
 } from "../objects/endpointSlice.ts";
 import { KINDS, objectKey } from "../objects/kinds.ts";
 import { computesZoneHints, isProxied, type Service, type ServicePort } from "../objects/service.ts";
+import { withValues } from "../overlay.ts";
 import type { DesiredPod } from "./deployments.ts";
 import type { ProxyEndpoint } from "./proxyPort.ts";
 import { allocateZones, type ZoneShares } from "./topologyHints.ts";
@@ -65,6 +66,30 @@ export function sliceIndex(slices: readonly EndpointSlice[]): SliceIndex {
   }
   INDICES.set(slices, index);
   return index;
+}
+
+/**
+ * Notes the index of slices some of which were replaced by ones of the same services, so that it need not be made anew.
+ *
+ * @param before slices of an index
+ * @param replaced slices as they were, and as they are in `after`
+ */
+export function reindexSlices(
+  before: readonly EndpointSlice[],
+  after: readonly EndpointSlice[],
+  replaced: ReadonlyMap<EndpointSlice, EndpointSlice>,
+): void {
+  const index = sliceIndex(before);
+  const changed = new Map<string, readonly EndpointSlice[]>();
+  for (const old of replaced.keys()) {
+    const key = serviceOfSlice(old);
+    if (key !== null)
+      changed.set(
+        key,
+        (index.get(key) ?? NONE).map((slice) => replaced.get(slice) ?? slice),
+      );
+  }
+  INDICES.set(after, withValues(index, changed));
 }
 
 /** The slices that belong to a service; those that would only repeat what its selector says are left out. */
@@ -137,12 +162,13 @@ const hintNames = (hints: readonly { name: string }[] | undefined): readonly str
 function sliceEndpoint(endpoint: SliceEndpoint, port: number): ProxyEndpoint | null {
   const address = parseAddress(endpoint.addresses[0]);
   if (address === null) return null;
-  const { conditions, hints, nodeName } = endpoint;
+  const { conditions, hints, hostname, nodeName } = endpoint;
   return {
     address,
     port,
     pod: null,
     node: nodeName || null,
+    ...(hostname ? { hostname } : {}),
     ready: conditions.ready,
     serving: conditions.serving,
     terminating: conditions.terminating,

@@ -1,17 +1,23 @@
+import { type HostPort, UsedHostPorts } from "./hostPorts.ts";
 import type { SchedulerNode } from "./scheduler.ts";
 
 /** What a pod takes of a node besides a place. */
 export interface PodNeeds {
   /** One of vpc.amazonaws.com/pod-eni. */
   readonly branchEni: boolean;
+  readonly hostPorts: readonly HostPort[];
 }
 
 interface Room {
   pods: number;
   branchEnis: number;
+  readonly hostPorts: UsedHostPorts;
 }
 
-/** How many pods and branch ENIs each node can still take: kubelet's --max-pods and vpc.amazonaws.com/pod-eni. */
+/**
+ * What each node can still take: pods (kubelet's --max-pods), branch ENIs (vpc.amazonaws.com/pod-eni), host ports. A pod has
+ * its ports until it is gone, as it has its place.
+ */
 export class NodeRoom {
   readonly #limits = new Map<string, SchedulerNode>();
   readonly #used = new Map<string, Room>();
@@ -19,7 +25,7 @@ export class NodeRoom {
   constructor(nodes: readonly SchedulerNode[]) {
     for (const node of nodes) {
       this.#limits.set(node.name, node);
-      this.#used.set(node.name, { pods: node.systemPods, branchEnis: 0 });
+      this.#used.set(node.name, { pods: node.systemPods, branchEnis: 0, hostPorts: new UsedHostPorts() });
     }
   }
 
@@ -28,6 +34,7 @@ export class NodeRoom {
     if (used === undefined) return;
     used.pods++;
     if (needs.branchEni) used.branchEnis++;
+    used.hostPorts.take(needs.hostPorts);
   }
 
   /** What the node lacks for one more pod, in the scheduler's words, or null: nothing. */
@@ -41,6 +48,6 @@ export class NodeRoom {
     }
     if (needs.branchEni && used.branchEnis >= limits.branchEnis)
       return `Insufficient vpc.amazonaws.com/pod-eni (${used.branchEnis} of ${limits.branchEnis} branch ENIs)`;
-    return null;
+    return used.hostPorts.conflict(needs.hostPorts);
   }
 }

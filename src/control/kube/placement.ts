@@ -4,7 +4,8 @@ import type { ObjectProblem } from "../objects/objectError.ts";
 import { ENI_ANNOTATION } from "../objects/pod.ts";
 import { deviceNumberOf } from "../vpc/eni.ts";
 import type { DesiredPod } from "./deployments.ts";
-import { NodeRoom } from "./nodeRoom.ts";
+import { hostPortsOf } from "./hostPorts.ts";
+import { NodeRoom, type PodNeeds } from "./nodeRoom.ts";
 import { nodeOrder, nodeRefusal, type SchedulerNode } from "./scheduler.ts";
 
 /** Where a pod runs. Its address is the node daemon's business (ipam/). */
@@ -81,7 +82,10 @@ class Placer {
     return nodeName === undefined ? this.#schedule(pod, device) : this.#pin(pod, nodeName, device);
   }
 
-  /** A pod that names its node passes the scheduler by, taints included; kubelet still counts its pods. */
+  /**
+   * A pod that names its node passes the scheduler by, taints included. kubelet still counts its pods and compares their host
+   * ports; what it refuses it fails for good, here it waits until there is room.
+   */
   #pin(pod: DesiredPod, nodeName: string, device: number | null): ObjectProblem | null {
     const { nodes } = this.#input;
     const node = nodes.find((n) => n.name === nodeName);
@@ -137,8 +141,11 @@ class Placer {
     return true;
   }
 
-  #needs(pod: DesiredPod): { readonly branchEni: boolean } {
-    return { branchEni: !pod.spec.hostNetwork && this.#input.takesBranchEni(pod) };
+  #needs(pod: DesiredPod): PodNeeds {
+    return {
+      branchEni: !pod.spec.hostNetwork && this.#input.takesBranchEni(pod),
+      hostPorts: hostPortsOf(pod.spec),
+    };
   }
 
   #ownerCounts(pod: DesiredPod): Map<string, number> {

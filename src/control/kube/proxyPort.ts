@@ -9,6 +9,8 @@ export interface ProxyEndpoint {
   readonly pod: string | null;
   /** Name of the node it is on, or null. */
   readonly node: string | null;
+  /** As a slice has it, for DNS; a pod's is its own. Absent: none. */
+  readonly hostname?: string;
   /** Conditions: ready (publishNotReadyAddresses counted in), serving, terminating. */
   readonly ready: boolean;
   readonly serving: boolean;

@@ -28,6 +28,11 @@ export const dnsSubdomain = text(
 );
 
 export const ipv4 = text("an IPv4 address such as 10.0.1.200", (s) => parseAddress(s) !== null);
+/** One of kube-proxy's --nodeport-addresses. */
+export const nodePortAddress = text(
+  "an IPv4 CIDR block such as 10.0.1.0/24, or primary",
+  (s) => s === "primary" || parseCidr(s) !== null,
+);
 export const cidr = text("an IPv4 CIDR block such as 10.0.1.0/24", (s) => parseCidr(s) !== null);
 export const notEmpty = text("a text that is not empty", (s) => s.length > 0);
 

@@ -96,3 +96,8 @@ export const ipamScenarioSchema = z.strictObject({
 
 export type IpamScenario = z.output<typeof ipamScenarioSchema>;
 export type ScenarioSettings = IpamScenario["spec"]["settings"][number];
+
+/** JSON schema (draft 2020-12) of a scenario as a user writes it, for editors. */
+export function ipamScenarioJsonSchema(): Record<string, unknown> {
+  return { title: "podplane ipam simulate scenario", ...z.toJSONSchema(ipamScenarioSchema, { io: "input" }) };
+}

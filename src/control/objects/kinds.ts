@@ -7,6 +7,7 @@ import { LAB_API_VERSION, type Lab, labSchema } from "./lab.ts";
 import { type Namespace, namespaceSchema } from "./namespace.ts";
 import { type NodeClass, nodeClassSchema } from "./nodeClass.ts";
 import { type Pod, podSchema } from "./pod.ts";
+import { type ReplicaSet, replicaSetSchema } from "./replicaSet.ts";
 import { type SecurityGroupPolicy, securityGroupPolicySchema } from "./securityGroupPolicy.ts";
 import { type Service, serviceSchema } from "./service.ts";
 import { type ServiceAccount, serviceAccountSchema } from "./serviceAccount.ts";
@@ -18,6 +19,7 @@ export type LabObject =
   | Namespace
   | Pod
   | Deployment
+  | ReplicaSet
   | StatefulSet
   | DaemonSet
   | Service
@@ -46,6 +48,7 @@ export const KINDS: Readonly<Record<ObjectKind, KindRow>> = {
   Namespace: { apiVersion: "v1", schema: namespaceSchema, prefix: "namespace", namespaced: false },
   Pod: { apiVersion: "v1", schema: podSchema, prefix: "pod", namespaced: true },
   Deployment: { apiVersion: "apps/v1", schema: deploymentSchema, prefix: "deployment", namespaced: true },
+  ReplicaSet: { apiVersion: "apps/v1", schema: replicaSetSchema, prefix: "replicaset", namespaced: true },
   StatefulSet: { apiVersion: "apps/v1", schema: statefulSetSchema, prefix: "statefulset", namespaced: true },
   DaemonSet: { apiVersion: "apps/v1", schema: daemonSetSchema, prefix: "daemonset", namespaced: true },
   Service: { apiVersion: "v1", schema: serviceSchema, prefix: "svc", namespaced: true },

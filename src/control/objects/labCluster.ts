@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { cniEnvSchema } from "./cniEnv.ts";
 import { conntrackTimeoutsSchema } from "./conntrackTimeouts.ts";
-import { cidr } from "./fields.ts";
+import { cidr, nodePortAddress } from "./fields.ts";
 import { dnsSchema } from "./labDns.ts";
 
 /** EKS's own choice where the VPC is not in 172.16.0.0/12 (EKS user guide, "Service IPv4 range"). */
@@ -32,6 +32,15 @@ export const clusterSchema = z.strictObject({
         .describe("ipvs: rr (its default), wrr, lc, sh or mh; cilium: random (its default) or maglev"),
       clusterCIDR: cidr.optional(),
       masqueradeAll: z.boolean().default(false),
+      nodePortAddresses: z
+        .array(nodePortAddress)
+        .refine((list) => list.length < 2 || !list.includes("primary"), {
+          error: "expected CIDR blocks or primary alone, got both",
+        })
+        .default([])
+        .describe(
+          "Which of a node's addresses have NodePorts: CIDR blocks, or primary; empty: all, but in nftables mode the primary one",
+        ),
       udpConntrackCleanup: z
         .enum(["reconciler", "reconcilerSkipsEmpty", "event", "none"])
         .default("reconciler")
@@ -50,6 +59,10 @@ export const clusterSchema = z.strictObject({
       max: z.int().min(1).default(DEFAULT_CONNTRACK_MAX).describe("Most entries of one node: nf_conntrack_max"),
       tcpLoose: z.boolean().default(true).describe("nf_conntrack_tcp_loose: pick up connections midway"),
       tcpBeLiberal: z.boolean().default(false).describe("nf_conntrack_tcp_be_liberal: no window check"),
+      checksum: z
+        .boolean()
+        .default(true)
+        .describe("nf_conntrack_checksum: packets with a wrong layer 4 checksum are INVALID"),
       timeouts: conntrackTimeoutsSchema.prefault({}).describe("Seconds, by the names of the sysctls in net.netfilter"),
       resolveClashes: z
         .boolean()

@@ -23,5 +23,5 @@ export const dnsSchema = z.strictObject({
     .int()
     .min(0)
     .default(0)
-    .describe("Queries a second that an ENI may send to the VPC's resolver; AWS lets 1024 pass; 0: no limit"),
+    .describe("Packets a second that an ENI may send to the VPC's resolver; AWS lets 1024 pass; 0: no limit"),
 });

@@ -3,6 +3,7 @@ import type { Finding, ObjectPath } from "./finding.ts";
 import type { LabObject } from "./kinds.ts";
 import type { Lab } from "./lab.ts";
 import { isDownwardField, type PodSpec } from "./pod.ts";
+import { deploymentOf, type ReplicaSet } from "./replicaSet.ts";
 import type { SecurityGroupPolicy } from "./securityGroupPolicy.ts";
 import { loadBalancerIPs, type Service } from "./service.ts";
 
@@ -60,6 +61,13 @@ function podNotes(kind: string, at: ObjectPath, spec: PodSpec): Finding[] {
   return notes;
 }
 
+function replicaSetNotes(set: ReplicaSet): Finding[] {
+  const deployment = deploymentOf(set);
+  if (deployment === null) return podNotes(set.kind, ["spec", "template"], set.spec.template.spec);
+  const message = `ignored: the pods of a Deployment's ReplicaSet are made by the Deployment itself (${deployment})`;
+  return [{ path: ["metadata", "ownerReferences"], message }];
+}
+
 function policyNotes({ spec }: SecurityGroupPolicy): Finding[] {
   if (spec.podSelector !== undefined || spec.serviceAccountSelector !== undefined) return [];
   return [
@@ -83,6 +91,8 @@ export function objectNotes(object: LabObject): Finding[] {
     case "StatefulSet":
     case "DaemonSet":
       return podNotes(object.kind, ["spec", "template"], object.spec.template.spec);
+    case "ReplicaSet":
+      return replicaSetNotes(object);
     case "SecurityGroupPolicy":
       return policyNotes(object);
     case "EndpointSlice":

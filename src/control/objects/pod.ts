@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { dnsLabel, notEmpty, port, stringMap, words } from "./fields.ts";
 import { objectMeta, protocolName } from "./meta.ts";
-import { dnsConfigSchema, dnsPolicySchema } from "./podDns.ts";
+import { dnsConfigSchema, dnsPolicySchema, hostAliasSchema } from "./podDns.ts";
 import { execSchema, probeSchema } from "./probe.ts";
 import { DEFAULT_SERVICE_ACCOUNT } from "./serviceAccount.ts";
 
@@ -77,6 +77,7 @@ export const podSpecSchema = z.strictObject({
   hostNetwork: z.boolean().default(false),
   dnsPolicy: dnsPolicySchema.default("ClusterFirst"),
   dnsConfig: dnsConfigSchema.optional(),
+  hostAliases: z.array(hostAliasSchema).default([]),
   /** Name of its own in the headless service `subdomain`. */
   hostname: dnsLabel.optional(),
   subdomain: dnsLabel.optional(),
@@ -91,8 +92,15 @@ export const podSchema = z.strictObject({
   kind: z.literal("Pod"),
   metadata: objectMeta,
   spec: podSpecSchema,
+  /** Of what a kubelet says of a pod, whether it has ended. */
+  status: z.object({ phase: z.string().optional() }).optional(),
 });
 
 export type Pod = z.output<typeof podSchema>;
 export type PodSpec = z.output<typeof podSpecSchema>;
 export type Container = PodSpec["containers"][number];
+
+/** Whether the pod has ended, as one that was evicted has: it never runs again (pkg/api/v1/pod, IsPodTerminal). */
+export function hasEnded({ status }: Pod): boolean {
+  return status?.phase === "Failed" || status?.phase === "Succeeded";
+}

@@ -1,5 +1,8 @@
 import { z } from "zod";
-import { ipv4, notEmpty } from "./fields.ts";
+import { dnsSubdomain, ipv4, notEmpty } from "./fields.ts";
+
+/** A line of a pod's hosts file (core/v1 HostAlias). */
+export const hostAliasSchema = z.strictObject({ ip: ipv4, hostnames: z.array(dnsSubdomain).default([]) });
 
 /** Which resolver a pod asks (core/v1 DNSPolicy). */
 export const dnsPolicySchema = z.enum(["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"]);

@@ -42,10 +42,16 @@ const BOOKKEEPING: ReadonlySet<string> = new Set([
 const isFields = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Kubernetes takes a field that is null as one that is not there. */
+function hasNull(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  for (const field of Object.values(value)) if (field === null || hasNull(field)) return true;
+  return false;
+}
+
+/** Kubernetes takes a field that is null as one that is not there. What has none is not copied: objects are big. */
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
-  if (!isFields(value)) return value;
+  if (!isFields(value) || !hasNull(value)) return value;
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, v]) => v !== null)
@@ -53,17 +59,23 @@ function withoutNulls(value: unknown): unknown {
   );
 }
 
-function removeField(root: unknown, path: ObjectPath, key: string): void {
-  let value = root;
-  for (const step of path) value = (value as Record<string | number, unknown>)[step];
-  delete (value as Record<string, unknown>)[key];
+/** The value without a field; what is around that field is copied, the document stays as it was read. */
+function withoutField(value: unknown, path: ObjectPath, key: string): unknown {
+  const [step, ...rest] = path;
+  if (step === undefined) {
+    const { [key]: _, ...others } = value as Record<string, unknown>;
+    return others;
+  }
+  const inner = withoutField((value as Record<string | number, unknown>)[step], rest, key);
+  if (Array.isArray(value)) return value.with(Number(step), inner);
+  return { ...(value as Record<string, unknown>), [step]: inner };
 }
 
 /** Checks an object of a kind that podplane acts on. Unknown fields of Kubernetes kinds leave with a note. */
 function readKind(kind: ObjectKind, raw: unknown, at: ObjectPath, result: ReadResult): void {
   const { schema } = KINDS[kind];
   const strict = kind === "Lab";
-  const value = strict ? raw : withoutNulls(raw);
+  let value = strict ? raw : withoutNulls(raw);
   const place = (f: Finding): Finding => ({ path: [...at, ...f.path], message: f.message });
   let parsed = schema.safeParse(value);
   if (!strict && !parsed.success) {
@@ -76,7 +88,7 @@ function readKind(kind: ObjectKind, raw: unknown, at: ObjectPath, result: ReadRe
           result.notes.push(
             place({ path: [...path, key], message: `ignored: podplane does not act on ${kind} ${field}` }),
           );
-        removeField(value, path, key);
+        value = withoutField(value, path, key);
       }
     }
     parsed = schema.safeParse(value);

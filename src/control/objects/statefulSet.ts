@@ -13,7 +13,11 @@ export const statefulSetSchema = z.strictObject({
     serviceName: z.string().default(""),
     podManagementPolicy: z.enum(["OrderedReady", "Parallel"]).default("OrderedReady"),
     updateStrategy: z
-      .strictObject({ type: z.enum(["RollingUpdate", "OnDelete"]).default("RollingUpdate") })
+      .strictObject({
+        type: z.enum(["RollingUpdate", "OnDelete"]).default("RollingUpdate"),
+        /** Pods whose ordinal is so far from the first, and those after them, get a changed template; the others keep theirs. */
+        rollingUpdate: z.strictObject({ partition: z.int().min(0).default(0) }).prefault({}),
+      })
       .prefault({}),
     ordinals: z.strictObject({ start: z.int().min(0).default(0) }).prefault({}),
     selector: labelSelectorSchema,

@@ -13,8 +13,8 @@ const MAX_CONNECTIONS = 256;
 
 /** Makes a socket in the server's network namespace. */
 export type OpenSocket = (spec: SocketSpec) => Promise<number>;
-/** null: no answer. */
-export type AnswerQuery = (query: Buffer, transport: Transport) => Buffer | null;
+/** @param from address of the client. @returns null: no answer. */
+export type AnswerQuery = (query: Buffer, transport: Transport, from: string) => Buffer | null;
 
 /**
  * Port 53 of one address, UDP and TCP, on the main thread's event loop. It keeps no process alive: what runs ends when
@@ -74,7 +74,7 @@ export class DnsServer {
   }
 
   #datagram(query: Buffer, { address, port }: RemoteInfo): void {
-    const answer = this.#answer(query, "udp");
+    const answer = this.#answer(query, "udp", address);
     // What cannot be sent is lost, as datagrams are.
     if (answer !== null) this.#udp.send(answer, port, address, () => {});
   }
@@ -89,7 +89,7 @@ export class DnsServer {
     socket.on("close", () => this.#connections.delete(socket));
     socket.on("data", (chunk) => {
       for (const query of frames.push(chunk)) {
-        const answer = this.#answer(query, "tcp");
+        const answer = this.#answer(query, "tcp", socket.remoteAddress ?? "");
         if (answer !== null) socket.write(tcpFrame(answer));
       }
     });

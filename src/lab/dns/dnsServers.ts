@@ -5,6 +5,7 @@ import { type DnsListener, dnsListeners } from "../../control/dns/listeners.ts";
 import type { Transport } from "../../control/dns/message.ts";
 import { QueryMeter } from "../../control/dns/queryMeter.ts";
 import { type Resolver, refused } from "../../control/dns/records.ts";
+import { formatAddress } from "../../plane/wire/address.ts";
 import type { SocketSpec } from "../namespaceProtocol.ts";
 import { DnsServer } from "./dnsServer.ts";
 
@@ -31,8 +32,9 @@ export class DnsServers {
   readonly #options: DnsServersOptions;
   readonly #running = new Map<string, Running>();
   readonly #responders = { cluster: new Responder(NOTHING_YET), vpc: new Responder(NOTHING_YET) };
-  #meter = new QueryMeter(0);
-  #limit = 0;
+  readonly #meter = new QueryMeter();
+  /** Addresses of pods with a network of their own: the plane counts what they send. */
+  #pods: ReadonlySet<string> = new Set();
   #serial = 0;
   #state: ClusterState | null = null;
 
@@ -40,8 +42,8 @@ export class DnsServers {
     this.#options = options;
   }
 
-  /** Queries to the VPC's resolver that were over its limit. */
-  get dropped(): number {
+  /** Queries to the VPC's resolver that were over its limit and no packets of pods, by ENI. */
+  get dropped(): ReadonlyMap<string, number> {
     return this.#meter.dropped;
   }
 
@@ -50,10 +52,9 @@ export class DnsServers {
     if (this.#state === state) return;
     this.#state = state;
     const { queryLimit } = state.lab.spec.cluster.dns;
-    if (queryLimit !== this.#limit) {
-      this.#limit = queryLimit;
-      this.#meter = new QueryMeter(queryLimit);
-    }
+    this.#meter.limit = queryLimit;
+    const pods = queryLimit === 0 ? [] : state.pods.filter(({ place }) => !place.hostNetwork);
+    this.#pods = new Set(pods.map(({ place }) => formatAddress(place.address)));
     const resolvers = labResolvers(state, ++this.#serial, namespaces);
     this.#responders.cluster.become(resolvers.cluster);
     this.#responders.vpc.become(resolvers.vpc);
@@ -87,8 +88,8 @@ export class DnsServers {
     let server: DnsServer | null = null;
     try {
       const openSocket = (spec: SocketSpec) => this.#options.openSocket(namespace, spec);
-      server = await DnsServer.open(address, openSocket, (query, transport) =>
-        this.#answer(listener, query, transport),
+      server = await DnsServer.open(address, openSocket, (query, transport, from) =>
+        this.#answer(listener, query, transport, from),
       );
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
@@ -105,10 +106,10 @@ export class DnsServers {
   }
 
   /** The VPC's resolver counts every query; CoreDNS asks it for what it has not kept. */
-  #answer({ resolver, eni }: DnsListener, query: Buffer, transport: Transport): Buffer | null {
+  #answer({ resolver, eni }: DnsListener, query: Buffer, transport: Transport, from: string): Buffer | null {
     const admits = () => this.#meter.admits(eni, performance.now());
     if (resolver === "cluster") return this.#responders.cluster.answer(query, transport, admits);
-    return admits() ? this.#responders.vpc.answer(query, transport, () => true) : null;
+    return this.#pods.has(from) || admits() ? this.#responders.vpc.answer(query, transport, () => true) : null;
   }
 }
 

@@ -7,12 +7,14 @@ import { ObjectError } from "../../control/objects/objectError.ts";
 import { LabError } from "./labError.ts";
 import { type FileText, type LabFiles, readObjectFiles } from "./readObjects.ts";
 
-/** A lab that can run. */
-export interface LoadedLab extends LabFiles {
+/** A lab that can run: what is left of its files once they have been read. */
+export interface RunnableLab {
   readonly cluster: Cluster;
   /** Where commands start, absolute: the lab's directory. */
   readonly directory: string;
 }
+
+export interface LoadedLab extends LabFiles, RunnableLab {}
 
 function wholeFile(file: string, message: string): LabError {
   return new LabError([{ file, line: 0, column: 0, path: "", message }]);

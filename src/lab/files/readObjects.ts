@@ -23,12 +23,15 @@ export interface LabFiles {
   located(error: ObjectError): LabError;
 }
 
+/** Where an object stands. The document's value is not kept with it: it is as big as the object itself. */
 interface Source {
-  readonly document: SourceDocument;
+  readonly document: DocumentPlace;
   readonly at: ObjectPath;
 }
 
-function located(document: SourceDocument, finding: Finding): LabProblem {
+type DocumentPlace = Pick<SourceDocument, "file" | "locate">;
+
+function located(document: DocumentPlace, finding: Finding): LabProblem {
   return {
     file: document.file,
     ...document.locate(finding.path),
@@ -51,15 +54,16 @@ export function readObjectFiles(files: readonly FileText[]): LabFiles {
   const notes = new Map<string, LabProblem>();
   const objects: LabObject[] = [];
   const sources = new Map<LabObject, Source>();
-  const note = (document: SourceDocument, finding: Finding) => {
+  const note = (document: DocumentPlace, finding: Finding) => {
     // Where it is costs more than the note itself: tens of thousands of objects may all have it.
     if (!notes.has(finding.message)) notes.set(finding.message, located(document, finding));
   };
   for (const { file, text } of files) {
     const parsed: ParsedFile = (file.endsWith(".json") ? parseJsonFile(text, file) : null) ?? parseFile(text, file);
     problems.push(...parsed.problems);
-    for (const document of parsed.documents) {
-      const read = readObjects(document.value);
+    for (const { value, file: of, locate } of parsed.documents) {
+      const document: DocumentPlace = { file: of, locate };
+      const read = readObjects(value);
       problems.push(...read.problems.map((f) => located(document, f)));
       for (const f of read.notes) note(document, f);
       for (const { object, at } of read.objects) {

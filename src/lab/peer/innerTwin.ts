@@ -1,6 +1,7 @@
 import { umount } from "../../device/libc.ts";
 import { MNT_DETACH } from "../../device/linux.ts";
 import { ControlServer, type Handlers } from "../controlServer.ts";
+import { endInTime } from "../deadline.ts";
 import type { LoadedLab } from "../files/load.ts";
 import { innerChannel } from "../innerChannel.ts";
 import { socketPath, stateDirectory } from "../stateDirectory.ts";
@@ -31,6 +32,7 @@ export async function runInnerTwin(loaded: LoadedLab, options: InnerTwinOptions)
   process.stdout.on("error", () => {});
   process.stderr.on("error", () => {});
   const name = twinName(loaded.cluster.lab.metadata.name);
+  channel.named(name);
   const directory = stateDirectory();
   const current: { twin: RunningTwin | null } = { twin: null };
   const running = (): RunningTwin => {
@@ -39,7 +41,10 @@ export async function runInnerTwin(loaded: LoadedLab, options: InnerTwinOptions)
   };
   let down = (): void => {};
   const asked = new Promise<"stop">((resolve) => {
-    down = () => resolve("stop");
+    down = () => {
+      endInTime(name, () => "its processes", options.printError);
+      resolve("stop");
+    };
   });
   channel.onStop(down);
   const handlers: Handlers = {

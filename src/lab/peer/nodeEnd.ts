@@ -93,7 +93,10 @@ function eniLines(state: ClusterState, eni: LabEni): string[] {
 
 function podLines(pod: PodState, eni: LabEni): string[] {
   const address = formatAddress(pod.place.address);
+  const mapped = pod.desired.spec.containers.some(({ ports }) => ports.some((port) => port.hostPort !== undefined));
   return [
+    // The portmap plugin, for its host ports at 127.0.0.1 (portmap_iptables.go, forwardPorts).
+    ...(mapped ? [sysctl(`net.ipv4.conf.${vethOf(pod)}.route_localnet`, 1)] : []),
     `ip route add ${address} dev ${vethOf(pod)} scope link`,
     `ip rule add pref ${TO_POD} to ${address} lookup main`,
     ...(eni.kind === "primary" ? [] : [`ip rule add pref ${FROM_POD} from ${address} lookup ${tableOf(eni)}`]),
@@ -102,8 +105,9 @@ function podLines(pod: PodState, eni: LabEni): string[] {
 
 /** Settings of conntrack: those of kube-proxy, then the lab's. The limit of entries is the machine's, not a namespace's. */
 function conntrackLines({ lab }: ClusterState): string[] {
-  const { tcpBeLiberal, tcpLoose, timeouts } = lab.spec.cluster.conntrack;
+  const { checksum, tcpBeLiberal, tcpLoose, timeouts } = lab.spec.cluster.conntrack;
   const settings = {
+    nf_conntrack_checksum: checksum ? 1 : 0,
     nf_conntrack_tcp_be_liberal: tcpBeLiberal ? 1 : 0,
     nf_conntrack_tcp_loose: tcpLoose ? 1 : 0,
     ...KUBE_PROXY_TIMEOUTS,

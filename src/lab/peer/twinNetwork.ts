@@ -15,6 +15,7 @@ const MAC = "02:00:00:00:00:01";
 /** Scripts that run at a time: more only wait for the kernel's one lock of network settings. */
 const AT_A_TIME = 4;
 const PROGRAMS: readonly [program: string, debian: string][] = [
+  ["ip", "iproute2"],
   ["nft", "nftables"],
   ["iptables-restore", "iptables"],
 ];
@@ -24,12 +25,12 @@ export class TwinError extends Error {
   override name = "TwinError";
 }
 
-/** @throws TwinError when a program is missing that Linux's rules are set with. */
+/** @throws TwinError when a program is missing that Linux's network is set up with. */
 export function checkPrograms(): void {
   const missing = PROGRAMS.filter(([program]) => spawnSync(program, ["--version"]).error !== undefined);
   if (missing.length === 0) return;
   throw new TwinError(
-    `a kernel twin needs ${missing.map(([program]) => program).join(" and ")}: apt-get install -y ${missing.map(([, debian]) => debian).join(" ")}`,
+    `a kernel twin needs ${missing.map(([program]) => program).join(" and ")}, which this machine does not have: apt-get install -y ${missing.map(([, debian]) => debian).join(" ")}`,
   );
 }
 

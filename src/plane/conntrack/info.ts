@@ -12,6 +12,8 @@ export const CT_RELATED = 4;
 export const CT_RELATED_REPLY = 5;
 /** The table or the zone is full and nothing could be evicted: the packet must be dropped. */
 export const CT_FULL = 6;
+/** Left out of conntrack by a rule (IP_CT_UNTRACKED): it has no entry, and is not translated. */
+export const CT_UNTRACKED = 7;
 
 export const DIR_ORIGINAL = 0;
 export const DIR_REPLY = 1;

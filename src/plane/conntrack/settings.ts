@@ -61,6 +61,8 @@ export interface ConntrackSettings {
   sctpTimeoutShutdownRecd: number;
   sctpTimeoutShutdownAckSent: number;
   sctpTimeoutHeartbeatSent: number;
+  /** Take packets that come in with a wrong layer 4 checksum for INVALID. */
+  checksum: boolean;
   /**
    * Settle clashes as Linux 5.6 and later (nf_ct_resolve_clash). false: as before 5.0, where of two first packets of one
    * UDP socket that were translated the second is lost.
@@ -97,6 +99,7 @@ export const DEFAULT_SETTINGS: Readonly<ConntrackSettings> = {
   sctpTimeoutShutdownRecd: 3,
   sctpTimeoutShutdownAckSent: 3,
   sctpTimeoutHeartbeatSent: 30,
+  checksum: true,
   resolveClashes: true,
   // The middle of what the kernel draws, fixed so that a run is repeatable.
   maxChain: 64,

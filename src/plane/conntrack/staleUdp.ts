@@ -7,7 +7,8 @@ import type { Conntrack } from "./table.ts";
  * kube-proxy's clean-up of UDP entries (kubernetes pkg/proxy/conntrack/cleanup.go):
  *
  * - `reconciler`: Kubernetes 1.32 and later. Of a service that changed, all entries go whose answers come from none of its
- *   endpoints, those of a service that lost its last endpoint or was deleted included (kubernetes 139629, 141371).
+ *   serving endpoints, chosen by any node or not, those of a service that lost its last endpoint or was deleted included
+ *   (kubernetes 139629, 141371).
  * - `reconcilerSkipsEmpty`: the same before these fixes: what was sent to the last endpoint keeps going there.
  * - `event`: up to 1.31. Entries of an endpoint that left; all of a service that got its first endpoint; those to the
  *   ClusterIP of a deleted service.
@@ -91,8 +92,10 @@ export class StaleUdp {
     const skipsEmpty = this.#mode === "reconcilerSkipsEmpty";
     // Services that exist come last: one may have the address of another that is gone.
     if (!skipsEmpty) for (const row of gone) want(row, new Set());
-    for (const row of put)
-      if (!(skipsEmpty && row.endpoints.length === 0)) want(row, new Set(row.endpoints.map(endpointKey)));
+    for (const row of put) {
+      const serving = new Set([...row.endpoints, ...(row.alsoServing ?? [])].map(endpointKey));
+      if (!(skipsEmpty && serving.size === 0)) want(row, serving);
+    }
     const ct = this.#ct;
     ct.forEach((entry) => {
       if (ct.protocol(entry) !== PROTO_UDP) return;

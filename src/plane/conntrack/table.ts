@@ -174,6 +174,15 @@ export class Conntrack extends Insertion {
     }
   }
 
+  /** A packet that a tracker refuses to look at any further (nf_checksum): as {@link track}, with CT_INVALID. */
+  refuse(p: Packet): number {
+    p.ct = NONE;
+    p.ctDir = DIR_ORIGINAL;
+    p.ctInfo = CT_INVALID;
+    this.counters[STAT_INVALID]++;
+    return CT_INVALID;
+  }
+
   /** Sets the reply tuple of an unconfirmed entry: where answers to the translated packet come from and go to. */
   setReply(entry: number, src: number, dst: number, sport: number, dport: number): void {
     this.setTuple(entry, DIR_REPLY, src, dst, (sport << 16) | dport);

@@ -154,7 +154,8 @@ export function filterKubeProxy(c: Context, row: NodeRow, input: boolean, from: 
       const verdict = hooked ? endpointsCheck(c, row, frontend) : PASS;
       if (verdict !== PASS) return verdict;
     }
-    if (input && takesNodePorts(c, row, from)) {
+    // KUBE-EXTERNAL-SERVICES asks for any local address, whatever --nodeport-addresses has.
+    if (input && (iptables ? isNodeLocal(c, row.id, p.dst) : takesNodePorts(c, row, from))) {
       const nodePort = services.lookupNodePort(p.protocol, p.dport);
       const verdict = nodePort < 0 ? PASS : endpointsCheck(c, row, nodePort);
       if (verdict !== PASS) return verdict;

@@ -1,7 +1,7 @@
 import type { Context } from "../context.ts";
 import { FROM_HOST } from "../from.ts";
 import { type Packet, PROTO_SCTP, PROTO_TCP, PROTO_UDP } from "../packet.ts";
-import { type NodeRow, SERVICE_MODE_IPVS, SERVICE_MODE_NFTABLES } from "../rows.ts";
+import { type NodeRow, SERVICE_MODE_CILIUM, SERVICE_MODE_IPTABLES, SERVICE_MODE_NFTABLES } from "../rows.ts";
 import { NEXT_LOCAL } from "../tables.ts";
 import { maskOf } from "../wire/address.ts";
 import { isLoopback } from "./mark.ts";
@@ -24,13 +24,26 @@ export function hasPorts(p: Packet): boolean {
 }
 
 /**
- * Whether NodePorts are looked at for this destination: any address of the node in iptables and IPVS mode and Cilium's,
- * the primary address alone in nftables mode. 127.0.0.0/8 takes them from the node itself in iptables mode
- * (--iptables-localhost-nodeports) and Cilium's (its socket load balancer).
+ * Whether NodePorts are looked at for this destination: an address of the node that --nodeport-addresses has. Its default
+ * is any address in iptables and IPVS mode and Cilium's, the primary address alone in nftables mode. 127.0.0.0/8 takes them
+ * from the node itself in iptables mode (--iptables-localhost-nodeports) and Cilium's (its socket load balancer).
  */
 export function takesNodePorts(c: Context, row: NodeRow, from: number): boolean {
   const { dst } = c.p;
-  if (row.serviceMode === SERVICE_MODE_NFTABLES) return dst === row.primaryAddress;
-  if (isLoopback(dst)) return from === FROM_HOST && row.serviceMode !== SERVICE_MODE_IPVS;
-  return isNodeLocal(c, row.id, dst);
+  const { nodePortAddresses, serviceMode } = row;
+  if (isLoopback(dst)) {
+    if (from !== FROM_HOST) return false;
+    return serviceMode === SERVICE_MODE_IPTABLES
+      ? isListed(nodePortAddresses, dst)
+      : serviceMode === SERVICE_MODE_CILIUM;
+  }
+  if (nodePortAddresses === null && serviceMode === SERVICE_MODE_NFTABLES) return dst === row.primaryAddress;
+  return isListed(nodePortAddresses, dst) && isNodeLocal(c, row.id, dst);
+}
+
+/** Whether one of --nodeport-addresses has the address; without them, any. */
+function isListed(cidrs: NodeRow["nodePortAddresses"], address: number): boolean {
+  if (cidrs === null) return true;
+  for (let i = 0; i < cidrs.length; i++) if ((address & maskOf(cidrs[i].length)) === cidrs[i].prefix) return true;
+  return false;
 }

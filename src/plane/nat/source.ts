@@ -17,6 +17,7 @@ import {
   RULE_NAT,
   STAGE_SNAT,
 } from "../decision.ts";
+import { FROM_HOST } from "../from.ts";
 import { LPM_MISS } from "../lpm/lpm.ts";
 import { type NodeRow, SNAT_EXTERNAL, SNAT_NONE, SNAT_PRNG } from "../rows.ts";
 import { EXEMPT_EXCLUDED, NEXT_ENI, NEXT_LOCAL } from "../tables.ts";
@@ -30,19 +31,23 @@ const CILIUM_LOOPBACK = (169 << 24) | (254 << 16) | (42 << 8) | 1;
  * Source NAT of a connection's first packet, at POSTROUTING (or INPUT, where no rule stands): kube-proxy's masquerade
  * first, then the VPC CNI's SNAT, else a null binding, which keeps address and port but still has to be unique.
  *
+ * What a node sends to itself passes POSTROUTING by its loopback device before it comes in.
+ *
+ * @param from FROM_*
  * @param kind NEXT_* of the routing decision, and its target
  * @returns false when no port was free
  */
-export function bindSourceRules(c: Context, row: NodeRow, kind: number, target: number): boolean {
+export function bindSourceRules(c: Context, row: NodeRow, from: number, kind: number, target: number): boolean {
   const p = c.p;
   let rule = NAT_RULE_NULL;
   let address = p.src;
   let mode = SNAT_NONE;
-  if (kind === NEXT_LOCAL) rule = NAT_RULE_LOCAL;
-  else if ((p.mark & MARKS_SNAT) !== 0) {
+  const marked = (p.mark & MARKS_SNAT) !== 0;
+  if (kind === NEXT_LOCAL && !(marked && from === FROM_HOST)) rule = NAT_RULE_LOCAL;
+  else if (marked) {
     rule = ruleOfMark(p.mark);
     p.mark &= ~MARKS_SNAT;
-    // MASQUERADE: the primary address of the egress interface; a pod's veth borrows the node's.
+    // MASQUERADE: the primary address of the egress interface; a pod's veth and the loopback device borrow the node's.
     address = kind === NEXT_ENI ? c.tables.eniAddress[target] : row.primaryAddress;
     if (rule === NAT_RULE_CILIUM_LOOPBACK) address = CILIUM_LOOPBACK;
     // kube-proxy says --random-fully; the portmap plugin does not, and Cilium keeps a port that is free.

@@ -31,6 +31,9 @@ const IP_VERSION_6 = 6;
 // Options (RFC 791, section 3.1; include/uapi/linux/ip.h).
 const IPOPT_END = 0;
 const IPOPT_NOOP = 1;
+/** Loose and strict source route. */
+const IPOPT_LSRR = 0x83;
+const IPOPT_SSRR = 0x89;
 /** Type and length: the least an option of more than one byte has. */
 const IPOPT_HEADER = 2;
 
@@ -71,6 +74,17 @@ export function optionsOk(b: Uint8Array, off: number, ihl: number): boolean {
     i += length;
   }
   return true;
+}
+
+/** Whether well-formed options have a source route. @param ihl header length in bytes */
+export function hasSourceRoute(b: Uint8Array, off: number, ihl: number): boolean {
+  const end = off + ihl;
+  let i = off + IP_HEADER_MIN;
+  while (i < end && b[i] !== IPOPT_END) {
+    if (b[i] === IPOPT_LSRR || b[i] === IPOPT_SSRR) return true;
+    i += b[i] === IPOPT_NOOP ? 1 : b[i + 1];
+  }
+  return false;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { subnetMaps, viewTable } from "../../../src/cli/get.ts";
-import type { EniView, NodeView, PodView, SubnetView } from "../../../src/control/views.ts";
+import type { SliceEndpointView } from "../../../src/control/sliceViews.ts";
+import type { EniView, NodeView, PodView, ServiceView, SubnetView } from "../../../src/control/views.ts";
 
 const RUNNING: PodView = {
   namespace: "default",
@@ -159,5 +160,108 @@ describe("get subnets", () => {
       "10.0.1.32 kept xxxxxxxxxxxxxxxx ",
       "10.0.1.48 free ................ ",
     ]);
+  });
+});
+
+describe("get services", () => {
+  const port = { name: null, protocol: "TCP", port: 80, targetPort: 8080, nodePort: null, endpoints: 3 };
+  const api: ServiceView = {
+    namespace: "default",
+    name: "api",
+    type: "ClusterIP",
+    clusterIP: "172.20.1.1",
+    external: [],
+    healthCheckNodePort: null,
+    ports: [port],
+  };
+  const hostname = "k8s-default-edge-1234567890.elb.us-east-1.amazonaws.com";
+  const services: ServiceView[] = [
+    api,
+    { ...api, name: "db", clusterIP: null, ports: [{ ...port, port: 5432, endpoints: 2 }] },
+    {
+      ...api,
+      name: "edge",
+      type: "LoadBalancer",
+      clusterIP: "172.20.1.2",
+      external: ["203.0.113.10", "203.0.113.11", hostname],
+      ports: [
+        { ...port, nodePort: 30086 },
+        { ...port, protocol: "UDP", port: 443, nodePort: 30087, endpoints: 0 },
+      ],
+    },
+    { ...api, name: "new", type: "LoadBalancer", clusterIP: "172.20.1.3", ports: [{ ...port, nodePort: 30088 }] },
+    { ...api, name: "docs", type: "ExternalName", clusterIP: null, external: ["docs.example.com"], ports: [] },
+  ];
+
+  it("has kubectl's columns, a line for each port and each address, in 80 columns", () => {
+    const text = viewTable("services", services, false);
+    expect(shown(text)).toMatchInlineSnapshot(`
+      "
+      NAME  TYPE          CLUSTER-IP  EXTERNAL-IP       PORT(S)        ENDPOINTS
+      api   ClusterIP     172.20.1.1  <none>            80/TCP         3
+      db    ClusterIP     None        <none>            5432/TCP       2
+      edge  LoadBalancer  172.20.1.2  203.0.113.10      80:30086/TCP   3
+                                      203.0.113.11      443:30087/UDP  0
+                                      k8s-default-e...
+      new   LoadBalancer  172.20.1.3  <pending>         80:30088/TCP   3
+      docs  ExternalName  <none>      docs.example.com  <none>
+      "
+    `);
+    expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+
+  it("leaves the endpoints to other views where the table is too wide with them", () => {
+    const long = services.map((s) => ({ ...s, name: `${s.name}-of-somebody` }));
+    const text = viewTable("services", long, false);
+    expect(text).not.toContain("ENDPOINTS");
+    expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+});
+
+describe("get endpointslices", () => {
+  const ready: SliceEndpointView = {
+    service: "svc/default/api:80",
+    protocol: "TCP",
+    address: "10.0.1.16",
+    port: 8080,
+    pod: "pod/default/api-1",
+    node: "node-1",
+    conditions: { ready: true, serving: true, terminating: false },
+    hints: { zones: [], nodes: [] },
+  };
+  const other = (pod: string, conditions: Partial<SliceEndpointView["conditions"]>): SliceEndpointView => ({
+    ...ready,
+    pod,
+    conditions: { ...ready.conditions, ready: false, ...conditions },
+  });
+
+  it("says ready, serving, terminating, in 80 columns", () => {
+    const text = viewTable(
+      "endpointslices",
+      [
+        ready,
+        other("pod/default/api-2", { terminating: true }),
+        other("pod/default/api-3", { serving: false, terminating: true }),
+        other("pod/default/api-4", { serving: false }),
+        { ...ready, service: "svc/data/rds:5432", address: "10.0.3.10", port: 5432, pod: null, node: null },
+      ],
+      false,
+    );
+    expect(shown(text)).toMatchInlineSnapshot(`
+      "
+      SERVICE            ENDPOINT            CONDITIONS           NODE    POD
+      svc/api:80         10.0.1.16:8080/TCP  ready                node-1  pod/api-1
+      svc/api:80         10.0.1.16:8080/TCP  serving,terminating  node-1  pod/api-2
+      svc/api:80         10.0.1.16:8080/TCP  terminating          node-1  pod/api-3
+      svc/api:80         10.0.1.16:8080/TCP  -                    node-1  pod/api-4
+      svc/data/rds:5432  10.0.3.10:5432/TCP  ready                -       -
+      "
+    `);
+    expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+
+  it("shows hints where there are some", () => {
+    const hints = { zones: ["us-east-1a"], nodes: ["node-1"] };
+    expect(viewTable("endpointslices", [{ ...ready, hints }], false)).toMatch(/us-east-1a,node-1$/);
   });
 });

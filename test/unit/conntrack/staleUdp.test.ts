@@ -84,6 +84,17 @@ describe("an endpoint that leaves", () => {
     expect(flows(ct)).toEqual(kept);
   });
 
+  test.each(["reconciler", "reconcilerSkipsEmpty"] as const)("keeps them while it still serves (%s)", (mode) => {
+    const { ct, stale } = start(mode, [A, B]);
+    const kept = [flow(ct, VIP, 53, A)];
+    const leaving = [flow(ct, VIP, 53, B), flow(ct, EXTERNAL, 53, B), flow(ct, NODE, NODE_PORT, B)];
+    const alsoServing = [{ address: B, port: 5353, weight: 1 }];
+    stale.apply({ put: [row([A], { alsoServing })], gone: [] });
+    expect(flows(ct)).toEqual([...kept, ...leaving]);
+    stale.apply({ put: [row([A])], gone: [] });
+    expect(flows(ct)).toEqual(kept);
+  });
+
   test("takes nothing with it without a clean-up", () => {
     const { ct, stale } = start("none", [A, B]);
     const kept = [flow(ct, VIP, 53, A), flow(ct, VIP, 53, B)];

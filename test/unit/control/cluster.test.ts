@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Cluster } from "../../../src/control/cluster.ts";
+import { sliceEndpointViews } from "../../../src/control/sliceViews.ts";
 import { endpointViews, podViews, routeViews } from "../../../src/control/views.ts";
 import {
   cluster,
@@ -172,6 +173,34 @@ describe("remove", () => {
     expect(rows(c).filter((k) => k.startsWith("service/"))).toEqual([]);
   });
 
+  it("has a controller replace a pod of its own, here at once", () => {
+    const c = cluster({}, deploymentDocument("api", 2), serviceDocument("api"));
+    expect(c.remove(["pod/api-1"]).removed).toEqual(["pod/default/api-1"]);
+    expect(podViews(c.state()).map((p) => `${p.name} ${p.ready}`)).toEqual(["api-2 true", "api-3 true"]);
+    expect(c.remove(["po/default/api-2", "pod/api-2"]).removed).toEqual(["pod/default/api-2"]);
+    expect(() => c.remove(["pod/api-2"])).toThrow(/there is no pod\/default\/api-2/);
+    expect(c.remove(["deploy/api", "pod/api-3"]).removed).toEqual(["deployment/default/api", "pod/default/api-3"]);
+    expect(c.state().pods).toEqual([]);
+  });
+
+  it("has a pod that is deleted serve while it terminates", () => {
+    const c = new Cluster(read(labDocument(), deploymentDocument("api", 1), serviceDocument("api")), { manual: true });
+    c.report([{ pod: "pod/default/api-1", state: "ready" }]);
+    c.remove(["pod/api-1"]);
+    const conditions = () =>
+      sliceEndpointViews(c.state()).map(({ pod, conditions: { ready, serving, terminating } }) => [
+        ...[pod, ready, serving, terminating],
+      ]);
+    expect(conditions()).toEqual([
+      ["pod/default/api-1", false, true, true],
+      ["pod/default/api-2", false, false, false],
+    ]);
+    c.report([{ pod: "pod/default/api-2", state: "ready" }]);
+    const [{ uid }] = c.terminating();
+    c.report([{ pod: "pod/default/api-1", uid, state: "stopped" }]);
+    expect(conditions()).toEqual([["pod/default/api-2", true, true, false]]);
+  });
+
   it("takes a namespace with all that is in it", () => {
     const c = cluster(
       {},
@@ -184,7 +213,6 @@ describe("remove", () => {
   });
 
   it.each([
-    ["pod/api-1", /belongs to deployment\/default\/api and would come back/],
     ["pod/apo", /there is no pod\/default\/apo/],
     ["svc/apo", /did you mean svc\/default\/api\?/],
     ["api", /is no object: write KIND/],

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { compilePort } from "../../../src/control/compileServices.ts";
 import { diff } from "../../../src/control/diff.ts";
 import { healthCheckAnswer } from "../../../src/control/kube/healthCheck.ts";
+import type { ProxyEndpoint, ProxyPort } from "../../../src/control/kube/proxyPort.ts";
 import { selectEndpoints } from "../../../src/control/kube/selectEndpoints.ts";
 import {
   type HostPortRow,
@@ -126,7 +127,7 @@ describe("a load balancer's health check", () => {
   const port = proxyPort(endpoints, { namespace: "shop" });
 
   it("counts the addresses that are ready on the node", () => {
-    expect(healthCheckAnswer(port, "here")).toEqual({
+    expect(healthCheckAnswer([port], "here")).toEqual({
       status: 200,
       headers: {
         "Content-Type": "application/json",
@@ -138,12 +139,32 @@ describe("a load balancer's health check", () => {
   });
 
   it("fails without one, or where kube-proxy does", () => {
-    const none = healthCheckAnswer(port, "far");
+    const none = healthCheckAnswer([port], "far");
     expect(none.status).toBe(503);
     expect(JSON.parse(none.body)).toMatchObject({ localEndpoints: 0, serviceProxyHealthy: true });
-    const ill = healthCheckAnswer(port, "here", false);
+    const ill = healthCheckAnswer([port], "here", false);
     expect(ill.status).toBe(503);
     expect(JSON.parse(ill.body)).toMatchObject({ localEndpoints: 1, serviceProxyHealthy: false });
+  });
+});
+
+describe("a UDP port's row", () => {
+  const also = (endpoints: ProxyEndpoint[], fields: Partial<ProxyPort> = {}) =>
+    row(endpoints, { protocol: "UDP", ...fields }).alsoServing;
+  const ready = proxyEndpoint(1);
+  const leaving = proxyEndpoint(2, { ready: false, terminating: true });
+  const ill = proxyEndpoint(3, { ready: false, serving: false });
+  const far = proxyEndpoint(4, { node: "nowhere" });
+  const named = ({ address, port }: ProxyEndpoint) => ({ address, port, weight: 1 });
+
+  it("names what serves and is not chosen, whose flows are to live on", () => {
+    expect(also([ready, leaving, ill])).toEqual([named(leaving)]);
+    expect(also([ready, leaving, ill], { protocol: "TCP" })).toBeUndefined();
+    // What is fallen back to is chosen.
+    expect(also([leaving, ill])).toBeUndefined();
+    // A policy hides it; the flows that it has go on.
+    expect(also([ready, far], { internalTrafficPolicy: "Local" })).toEqual([named(far)]);
+    expect(also([ready, far])).toBeUndefined();
   });
 });
 

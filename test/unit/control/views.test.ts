@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { eniViews, nodeViews, podViews, subnetViews } from "../../../src/control/views.ts";
-import { cluster, deploymentDocument, PREFIXES, read, vpc } from "./objects.ts";
+import { eniViews, nodeViews, podViews, serviceViews, subnetViews } from "../../../src/control/views.ts";
+import { cluster, deploymentDocument, PREFIXES, read, serviceDocument, vpc } from "./objects.ts";
 
 const subnets = (cidrBlock: string) => [{ name: "nodes-a", availabilityZone: "us-east-1a", cidrBlock }];
 const ONE_NODE = { nodes: [{ name: "node-1", instanceType: "m5.large", subnet: "nodes-a" }] };
@@ -66,5 +66,34 @@ describe("views of pods", () => {
     expect(of("Pending")[0]).toMatchObject({ node: null, address: null, ready: false });
     expect(of("Pending")[0].reason).toMatch(/^0\/1 nodes are available: .*Too many pods/);
     expect(nodeViews(cluster(small, deploymentDocument("api", 30)).state())[0].pods).toBe(27);
+  });
+});
+
+describe("views of services", () => {
+  it("tell what leads to them from outside", () => {
+    const ingress = [{ ip: "203.0.113.10" }, { hostname: "edge.example.com" }];
+    const views = serviceViews(
+      cluster(
+        {},
+        {
+          ...serviceDocument("edge", {
+            type: "LoadBalancer",
+            externalIPs: ["198.51.100.80"],
+            externalTrafficPolicy: "Local",
+          }),
+          status: { loadBalancer: { ingress } },
+        },
+        serviceDocument("old", { type: "LoadBalancer", loadBalancerIP: "203.0.113.20" }),
+        serviceDocument("docs", { type: "ExternalName", externalName: "docs.example.com", ports: [] }),
+        serviceDocument("plain"),
+      ).state(),
+    );
+    expect(views.map((s) => [s.name, s.external])).toEqual([
+      ["edge", ["203.0.113.10", "edge.example.com", "198.51.100.80"]],
+      ["old", ["203.0.113.20"]],
+      ["docs", ["docs.example.com"]],
+      ["plain", []],
+    ]);
+    expect(views.map((s) => typeof s.healthCheckNodePort)).toEqual(["number", "object", "object", "object"]);
   });
 });

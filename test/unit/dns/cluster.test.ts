@@ -2,11 +2,13 @@ import { describe, expect, it } from "vitest";
 import { labResolvers } from "../../../src/control/dns/clusterDns.ts";
 import { implicitObjects, withImplicitObjects } from "../../../src/control/dns/implicitObjects.ts";
 import { dnsAddresses, dnsListeners } from "../../../src/control/dns/listeners.ts";
+import { hostNetworkHostsFile, podHostname, podHostsFile } from "../../../src/control/dns/podHosts.ts";
 import { QueryMeter } from "../../../src/control/dns/queryMeter.ts";
 import { podResolvConf, resolvConfText } from "../../../src/control/dns/resolvConf.ts";
 import { dnsMode } from "../../../src/control/dns/settings.ts";
 import { type LabObject, objectKey } from "../../../src/control/objects/kinds.ts";
 import { type PodSpec, podSpecSchema } from "../../../src/control/objects/pod.ts";
+import { formatAddress } from "../../../src/plane/wire/address.ts";
 import {
   cluster,
   deploymentDocument,
@@ -69,6 +71,31 @@ describe("a cluster's objects", () => {
     const r = resolver(headless("pg", { selector: undefined }), sliceDocument("pg", ["10.0.1.200", "10.0.1.201"], 80));
     expect(ask(r, "pg.default.svc.cluster.local")).toHaveLength(2);
   });
+  it("slices name addresses' hosts, and DNS has them forwards and backwards", () => {
+    const slice = (name: string, ...endpoints: [string, string | undefined][]) => ({
+      ...sliceDocument("pg", [], 5432),
+      metadata: { name, labels: { "kubernetes.io/service-name": "pg" } },
+      ports: [{ name: "pg", port: 5432 }],
+      endpoints: endpoints.map(([address, hostname]) => ({ addresses: [address], hostname })),
+    });
+    const r = resolver(
+      headless("pg", { selector: undefined, ports: [{ name: "pg", port: 5432 }] }),
+      slice("pg-1", ["10.0.9.1", "primary"], ["10.0.9.2", undefined], ["10.0.9.3", "replica"]),
+      slice("pg-2", ["10.0.9.4", "replica"]),
+    );
+    const pg = "pg.default.svc.cluster.local";
+    expect(ask(r, `primary.${pg}`)).toEqual([`primary.${pg} 5 A 10.0.9.1`]);
+    expect(ask(r, `replica.${pg}`)).toEqual([`replica.${pg} 5 A 10.0.9.3`, `replica.${pg} 5 A 10.0.9.4`]);
+    expect(ask(r, `10-0-9-2.${pg}`)).toEqual([`10-0-9-2.${pg} 5 A 10.0.9.2`]);
+    expect(ask(r, `10-0-9-1.${pg}`)[0]).toBe("NXDOMAIN");
+    expect(ask(r, `_pg._tcp.${pg}`, "SRV").slice(0, 3)).toEqual([
+      `_pg._tcp.${pg} 5 SRV 0 25 5432 primary.${pg}`,
+      `_pg._tcp.${pg} 5 SRV 0 25 5432 10-0-9-2.${pg}`,
+      `_pg._tcp.${pg} 5 SRV 0 25 5432 replica.${pg}`,
+    ]);
+    const back = (last: number) => ask(r, `${last}.9.0.10.in-addr.arpa`, "PTR").map((l) => l.split(" ").at(-1));
+    expect([back(1), back(2), back(4)]).toEqual([[`primary.${pg}`], [`10-0-9-2.${pg}`], [`replica.${pg}`]]);
+  });
   it("namespaces exist by their object, or by what is in them", () => {
     const r = resolver(podDocument("one", {}, { namespace: "shop" }));
     const rcode = (name: string) => r.reply(`${name}.svc.cluster.local`, "A").rcode;
@@ -88,6 +115,20 @@ describe("a cluster's objects", () => {
     expect(ask(r, "200.1.0.10.in-addr.arpa", "PTR")).toEqual([
       "200.1.0.10.in-addr.arpa 60 PTR ip-10-0-1-200.ec2.internal",
     ]);
+  });
+});
+
+describe("the name server's own name", () => {
+  const name = "kube-dns.kube-system.svc.cluster.local";
+  it("is answered without a Service of that name, as in Auto Mode", () => {
+    expect(ask(resolver(), name)).toEqual([`${name} 5 A 172.20.0.10`]);
+    expect(ask(resolver(), name, "AAAA")[0]).toBe("NOERROR");
+  });
+  it("is a Service's where there is one, and nobody's without DNS", () => {
+    const own = serviceDocument("kube-dns", { clusterIP: "172.20.0.99" }, { namespace: "kube-system" });
+    expect(ask(resolver(own), name)).toEqual([`${name} 5 A 172.20.0.99`]);
+    const none = labResolvers(cluster(dns({ mode: "none" })).state(), 1, []).cluster;
+    expect(ask(none, name)[0]).toBe("NXDOMAIN");
   });
 });
 
@@ -167,6 +208,78 @@ describe("where a lab answers", () => {
   });
 });
 
+describe("what the plane is told of these addresses", () => {
+  const rows = (settings: Fields) =>
+    [...cluster(dns(settings)).snapshot().machines.values()]
+      .filter((row) => row.t === "localAddress" && row.node === 0)
+      .map((row) => ({ ...row, address: "address" in row ? formatAddress(row.address) : "" }));
+  const own = { t: "localAddress", node: 0, eni: expect.any(Number) };
+  const vpc = [
+    { ...own, address: "10.0.0.2" },
+    { ...own, address: "169.254.169.253" },
+  ];
+
+  it("conntrack leaves the node's own DNS alone", () => {
+    expect(rows({ mode: "node-local" })).toEqual([{ ...own, address: "172.20.0.10", untracked: true }, ...vpc]);
+    expect(rows({ mode: "coredns" })).toEqual(vpc);
+  });
+  it("the VPC's resolver has a limit where the lab sets one", () => {
+    const limited = vpc.map((row) => ({ ...row, limit: 1024 }));
+    expect(rows({ mode: "coredns", queryLimit: 1024 })).toEqual(limited);
+    expect(rows({ mode: "node-local", queryLimit: 1024 }).slice(1)).toEqual(limited);
+  });
+});
+
+describe("a pod's host name and /etc/hosts", () => {
+  const pod = (spec: Fields = {}, name = "web-1") => {
+    const [found] = cluster(dns({}), podDocument(name, { nodeName: "node-1", ...spec }, { namespace: "shop" })).state()
+      .pods;
+    return found.desired;
+  };
+  const text = (spec: Fields) => podHostsFile(pod(spec), "10.0.1.16", "cluster.local");
+  const managed = [
+    "# Kubernetes-managed hosts file.",
+    "127.0.0.1\tlocalhost",
+    "::1\tlocalhost ip6-localhost ip6-loopback",
+    "fe00::0\tip6-localnet",
+    "fe00::0\tip6-mcastprefix",
+    "fe00::1\tip6-allnodes",
+    "fe00::2\tip6-allrouters",
+  ];
+
+  it("is its name, or its hostname, of 63 characters at most", () => {
+    expect(podHostname(pod())).toBe("web-1");
+    expect(podHostname(pod({ hostname: "db-0" }))).toBe("db-0");
+    const long = `${"x".repeat(62)}-${"y".repeat(20)}`;
+    expect(podHostname(pod({}, long))).toBe("x".repeat(62));
+  });
+  it("are what kubelet writes", () => {
+    expect(text({})).toBe([...managed, "10.0.1.16\tweb-1", ""].join("\n"));
+    expect(text({ hostname: "db-0", subdomain: "db" })).toBe(
+      [...managed, "10.0.1.16\tdb-0.db.shop.svc.cluster.local\tdb-0", ""].join("\n"),
+    );
+    expect(text({ subdomain: "db" })).toContain("\n10.0.1.16\tweb-1.db.shop.svc.cluster.local\tweb-1\n");
+  });
+  it("has the pod's aliases at the end, and of a hostNetwork pod the node's lines before them", () => {
+    const hostAliases = [
+      { ip: "10.9.9.9", hostnames: ["old.example", "old"] },
+      { ip: "10.9.9.8", hostnames: ["one"] },
+    ];
+    const aliases = ["", "# Entries added by HostAliases.", "10.9.9.9\told.example\told", "10.9.9.8\tone", ""];
+    expect(text({ hostAliases })).toBe([...managed, "10.0.1.16\tweb-1", ...aliases].join("\n"));
+    expect(hostNetworkHostsFile(pod({ hostNetwork: true, hostAliases }), ["10.0.1.4 node-1"])).toBe(
+      ["# Kubernetes-managed hosts file (host network).", "10.0.1.4 node-1", ...aliases].join("\n"),
+    );
+  });
+  it("is the node's name for a hostNetwork pod", () => {
+    const [workload] = cluster(
+      dns({ mode: "none" }),
+      podDocument("agent", { nodeName: "node-1", hostNetwork: true, hostname: "mine" }),
+    ).workloads();
+    expect(workload.hostname).toBe("node-1");
+  });
+});
+
 describe("a pod's resolv.conf", () => {
   const lab = readLab({ ...dns({}), region: "eu-west-1" });
   const text = (spec: Fields, of = lab) => {
@@ -229,7 +342,8 @@ describe("a pod's resolv.conf", () => {
 
 describe("the limit of the VPC's resolver", () => {
   it("lets so many through in each second of each ENI", () => {
-    const meter = new QueryMeter(2);
+    const meter = new QueryMeter();
+    meter.limit = 2;
     const at = (eni: string, now: number) => meter.admits(eni, now);
     expect([at("a", 0), at("a", 1), at("a", 999), at("b", 999), at("a", 1000)]).toEqual([
       true,
@@ -238,10 +352,13 @@ describe("the limit of the VPC's resolver", () => {
       true,
       true,
     ]);
-    expect(meter.dropped).toBe(1);
+    expect([...meter.dropped]).toEqual([["a", 1]]);
+    meter.limit = 3;
+    expect([at("a", 1001), at("a", 1002), at("a", 1003)]).toEqual([true, true, false]);
+    expect([...meter.dropped]).toEqual([["a", 2]]);
   });
   it("is off with 0", () => {
-    const meter = new QueryMeter(0);
+    const meter = new QueryMeter();
     expect(Array.from({ length: 5000 }, () => meter.admits("a", 0)).every(Boolean)).toBe(true);
   });
 });

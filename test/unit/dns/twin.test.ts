@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { DnsObjects, DnsService } from "../../../src/control/dns/objects.ts";
-import { UPSTREAM, zone } from "./world.ts";
+import type { DnsService } from "../../../src/control/dns/objects.ts";
+import { type ListedObjects, listed, UPSTREAM, zone } from "./world.ts";
 import { allPointers, allRecords } from "./zoneTwin.ts";
 
 const namespaces = ["default", "shop"];
@@ -34,7 +34,7 @@ const service = fc
     }),
   );
 
-const cluster: fc.Arbitrary<DnsObjects> = fc.record({
+const cluster: fc.Arbitrary<ListedObjects> = fc.record({
   namespaces: fc.constant(new Set([...namespaces, "empty"])),
   services: fc
     .uniqueArray(service, { maxLength: 5, selector: (s) => `${s.namespace}/${s.name}` })
@@ -67,7 +67,7 @@ it("every name of a random cluster has the records that the list of all records 
   const types = ["A", "AAAA", "SRV", "TXT"];
   fc.assert(
     fc.property(cluster, fc.array(anyName, { maxLength: 30 }), (objects, more) => {
-      const z = zone([], { objects, pods: "verified", nameserver: null });
+      const z = zone([], { objects: listed(objects), pods: "verified", nameserver: null });
       const { records, names } = allRecords(objects);
       for (const name of new Set([...names, ...records.map((r) => r.name), ...more])) {
         for (const type of types) {
@@ -89,7 +89,7 @@ it("every name of a random cluster has the records that the list of all records 
 it("every address of a random cluster has the names that its services give it", () => {
   fc.assert(
     fc.property(cluster, fc.array(address), (objects, more) => {
-      const z = zone([], { objects });
+      const z = zone([], { objects: listed(objects) });
       const all = objects.services.flatMap((s) => [s.clusterIP ?? "10.9.9.9", ...s.endpoints.map((e) => e.address)]);
       for (const a of new Set([...all, ...more])) {
         const asked = `${a.split(".").reverse().join(".")}.in-addr.arpa`;
@@ -108,7 +108,7 @@ it("what a service outside stands for is what its target has", () => {
   fc.assert(
     fc.property(cluster, anyName, (objects, target) => {
       const services = [...objects.services, { ...alias, externalName: target }];
-      const z = zone([], { objects: { ...objects, services }, upstream: UPSTREAM });
+      const z = zone([], { objects: listed({ ...objects, services }), upstream: UPSTREAM });
       const direct = z.reply(target, "A")?.answers.filter((r) => r.type === "A") ?? [];
       const by = z.reply("ext.default.svc.cluster.local", "A")?.answers.filter((r) => r.type === "A") ?? [];
       expect(by).toEqual(direct);

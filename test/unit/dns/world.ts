@@ -29,8 +29,25 @@ export const UPSTREAM = new VpcResolver("ec2.internal", [
   { name: "node-1", address: "10.0.1.4", inVpc: true },
 ]);
 
+/** A cluster's objects as lists: what twins read. */
+export interface ListedObjects extends Pick<DnsObjects, "pods"> {
+  readonly namespaces: ReadonlySet<string>;
+  readonly services: readonly DnsService[];
+}
+
+/** The same as a zone takes them: all services, looked through each time. */
+export function listed({ services, ...others }: ListedObjects): DnsObjects {
+  return {
+    ...others,
+    services: {
+      get: (namespace, name) => services.find((s) => s.namespace === namespace && s.name === name),
+      at: () => services,
+    },
+  };
+}
+
 export function objects(services: DnsService[], more: Partial<DnsObjects> = {}): DnsObjects {
-  return { namespaces: new Set(["default", "empty", "shop"]), services, pods: [], ...more };
+  return { ...listed({ namespaces: new Set(["default", "empty", "shop"]), services, pods: [] }), ...more };
 }
 
 export function zone(services: DnsService[], more: Partial<ClusterZoneOptions> = {}): ClusterZone {

@@ -1,4 +1,5 @@
-import type { DnsEndpoint, DnsObjects, DnsPort, DnsService } from "../../../src/control/dns/objects.ts";
+import type { DnsEndpoint, DnsPort, DnsService } from "../../../src/control/dns/objects.ts";
+import type { ListedObjects } from "./world.ts";
 
 /** What every name of a zone stands for, written out: a list of all names that there are, each with its records. */
 export interface TwinRecord {
@@ -14,7 +15,7 @@ function hostname(e: DnsEndpoint): string {
 }
 
 /** Every record of a cluster without ExternalNames, and every name that exists, by the rules of the specification. */
-export function allRecords(objects: DnsObjects): { records: TwinRecord[]; names: Set<string> } {
+export function allRecords(objects: ListedObjects): { records: TwinRecord[]; names: Set<string> } {
   const records: TwinRecord[] = [];
   const names = new Set([ZONE, `svc.${ZONE}`, `pod.${ZONE}`, `dns.${ZONE}`, `ns.dns.${ZONE}`, `dns-version.${ZONE}`]);
   records.push({ name: `dns-version.${ZONE}`, type: "TXT", data: "1.1.0" });

@@ -56,6 +56,7 @@ export function rows(o: BenchOptions = {}): R.Row[] {
     masqueradeAll: o.masqueradeAll ?? false,
     clusterCidr: o.clusterCidr === undefined ? null : cidr(o.clusterCidr),
     serviceCidr: cidr("172.20.0.0/16"),
+    nodePortAddresses: null,
     conntrackLimit: o.limit ?? 1000,
   });
   const eni = (id: number, nodeId: number, deviceNumber: number, address: string, pub: string | null, dev: number) =>

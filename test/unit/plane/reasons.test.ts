@@ -191,6 +191,21 @@ const WAYS: Partial<Record<ReasonCode, Way>> = {
       b.send(DEV.client, udp(`${CLIENT}:1`, `${API}:7`));
     },
   },
+  CHECKSUM_INVALID: {
+    go: (b) => {
+      const bytes = udp(`${CLIENT}:1`, `${API}:7`);
+      bytes[bytes.length - 1] ^= 1;
+      b.send(DEV.client, bytes);
+    },
+  },
+  SOURCE_ROUTE: send(build(good({ options: Uint8Array.of(0x83, 7, 4, 10, 0, 1, 48, 0) }))),
+  VPC_RESOLVER_LIMIT: {
+    go: (b) => {
+      const resolver = ip("10.0.0.2");
+      b.plane.apply({ put: [{ t: "localAddress", node: 0, address: resolver, eni: ENI.n0e0, limit: 1 }], gone: [] });
+      for (let i = 0; i < 2; i++) b.send(DEV.client, udp(`${CLIENT}:1`, "10.0.0.2:53"));
+    },
+  },
   DEVICE_GONE: send(udp(`${CLIENT}:1`, `${API}:7`), 15),
   DEVICE_WRITE_FAILED: {
     go: (b) => {

@@ -26,6 +26,8 @@ export interface Spec {
   seq?: number;
   ack?: number;
   flags?: number;
+  /** SCTP's verification tag. */
+  tag?: number;
   tcpOptions?: Uint8Array;
   type?: number;
   code?: number;
@@ -155,7 +157,7 @@ function sctp(s: Spec, payload: Uint8Array): Uint8Array {
   const b = new Uint8Array(12 + payload.length);
   big16(b, 0, s.sport ?? 0);
   big16(b, 2, s.dport ?? 0);
-  big32(b, 4, 0x1234_5678);
+  big32(b, 4, s.tag ?? 0x1234_5678);
   b.set(payload, 12);
   const crc = crc32c(b);
   for (let i = 0; i < 4; i++) b[8 + i] = Math.floor(crc / 256 ** i) % 256;

@@ -7,7 +7,7 @@ import { type BenchOptions, DEVICE_NAMES, rows, VIP } from "./bench.ts";
 import { describe, ip, VNET } from "./packets.ts";
 
 /** Slots that packets arrive in, in turn: what was delivered is read at once. */
-const SLOTS = 4;
+export const SLOTS = 4;
 /** Packets that a wire holds between two looks at it. */
 const MAX_WAIT = 1000;
 
@@ -45,36 +45,22 @@ export interface Arrived {
 
 type WireOptions = BenchOptions & Pick<ContextOptions, "unconfirmedWindow" | "udpCleanup">;
 
-/** The bench's lab with a clock and services of the test's own, where packets may stay on their way for a while. */
-export class Wire {
+/** A plane with a clock, where packets may stay on their way for a while: what goes in, and what comes out. */
+export class Line {
   readonly plane: Plane;
+  readonly #deviceName: (device: number) => string;
   #arrived: Arrived[] = [];
   #slot = 0;
   now = 0;
 
-  constructor(services: R.ServiceRow[], o: WireOptions = {}) {
-    this.plane = new Plane({
-      slots: SLOTS,
-      devices: 16,
-      nodes: 2,
-      conntrackCapacity: o.capacity ?? 4096,
-      hashKey: Int32Array.of(1, 2, 3, 4),
-      seed: o.seed ?? 7,
-      settings: o.settings,
-      unconfirmedWindow: o.unconfirmedWindow ?? 0,
-      ...(o.udpCleanup === undefined ? {} : { udpCleanup: o.udpCleanup }),
-    });
-    this.plane.apply({ put: [...rows(o).filter((row) => row.t !== "service"), ...services], gone: [] });
-    this.plane.tick(0);
+  /** @param plane with slots for a turn of packets ({@link SLOTS}) */
+  constructor(plane: Plane, deviceName: (device: number) => string) {
+    this.plane = plane;
+    this.#deviceName = deviceName;
   }
 
-  put(...changed: R.Row[]): void {
-    this.plane.apply({ put: changed, gone: [] });
-    this.#collect();
-  }
-
-  gone(...removed: R.Row[]): void {
-    this.plane.apply({ put: [], gone: removed });
+  apply(patch: R.Patch): void {
+    this.plane.apply(patch);
     this.#collect();
   }
 
@@ -131,9 +117,37 @@ export class Wire {
     for (let i = 0; i < out.count; i++) {
       const from = out.offset[i] - VNET;
       const bytes = out.arena.slice(from, from + VNET + out.length[i]);
-      this.#arrived.push({ device: DEVICE_NAMES[out.device[i]], line: describe(bytes), bytes });
+      this.#arrived.push({ device: this.#deviceName(out.device[i]), line: describe(bytes), bytes });
       out.status[i] = out.length[i];
     }
     this.plane.written();
+  }
+}
+
+/** The bench's lab with services of the test's own. */
+export class Wire extends Line {
+  constructor(services: R.ServiceRow[], o: WireOptions = {}) {
+    const plane = new Plane({
+      slots: SLOTS,
+      devices: 16,
+      nodes: 2,
+      conntrackCapacity: o.capacity ?? 4096,
+      hashKey: Int32Array.of(1, 2, 3, 4),
+      seed: o.seed ?? 7,
+      settings: o.settings,
+      unconfirmedWindow: o.unconfirmedWindow ?? 0,
+      ...(o.udpCleanup === undefined ? {} : { udpCleanup: o.udpCleanup }),
+    });
+    super(plane, (device) => DEVICE_NAMES[device]);
+    this.apply({ put: [...rows(o).filter((row) => row.t !== "service"), ...services], gone: [] });
+    plane.tick(0);
+  }
+
+  put(...changed: R.Row[]): void {
+    this.apply({ put: changed, gone: [] });
+  }
+
+  gone(...removed: R.Row[]): void {
+    this.apply({ put: [], gone: removed });
   }
 }

@@ -152,6 +152,7 @@ export class World {
           masqueradeAll: node.all,
           clusterCidr: node.cidr ? cidr("10.0.1.0/24") : null,
           serviceCidr: cidr("172.20.0.0/16"),
+          nodePortAddresses: null,
           conntrackLimit: 100,
         },
       ];

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { ipamScenarioJsonSchema } from "../../../src/control/objects/ipamScenario.ts";
 import { labJsonSchema } from "../../../src/control/objects/lab.ts";
 import { reasonsDocument } from "../../../src/observe/reasonsDocument.ts";
 
@@ -8,6 +9,12 @@ const read = (path: string): string => readFileSync(new URL(`../../../${path}`, 
 describe("generated files are up to date (npm run generate)", () => {
   it("schema/lab.schema.json", () => {
     expect(JSON.parse(read("schema/lab.schema.json"))).toEqual(JSON.parse(JSON.stringify(labJsonSchema())));
+  });
+
+  it("schema/ipam-scenario.schema.json", () => {
+    expect(JSON.parse(read("schema/ipam-scenario.schema.json"))).toEqual(
+      JSON.parse(JSON.stringify(ipamScenarioJsonSchema())),
+    );
   });
 
   it("docs/reasons.md", () => {

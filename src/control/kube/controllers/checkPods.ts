@@ -1,6 +1,7 @@
 import { type Objects, objectKey } from "../../objects/kinds.ts";
 import type { ObjectProblem } from "../../objects/objectError.ts";
 import type { Pod } from "../../objects/pod.ts";
+import { ownReplicas } from "../../objects/replicaSet.ts";
 import { isPodController, type PodController, podKey } from "../deployments.ts";
 import { matchesSelector } from "../labels.ts";
 import type { SchedulerNode } from "../scheduler.ts";
@@ -13,7 +14,8 @@ function ownKeys(object: Pod | PodController, nodes: readonly SchedulerNode[]): 
   if (object.kind === "DaemonSet") return daemonNodes(object, nodes).map((n) => daemonPodKey(object, n.name));
   const first = object.kind === "StatefulSet" ? object.spec.ordinals.start : 1;
   const { name, namespace } = object.metadata;
-  return Array.from({ length: object.spec.replicas }, (_, i) => podKey(namespace, `${name}-${first + i}`));
+  const length = object.kind === "ReplicaSet" ? ownReplicas(object) : object.spec.replicas;
+  return Array.from({ length }, (_, i) => podKey(namespace, `${name}-${first + i}`));
 }
 
 function checkSelector(object: PodController, problems: ObjectProblem[]): void {
@@ -35,10 +37,11 @@ export function checkPods(
   problems: ObjectProblem[],
 ): void {
   const owners = new Map<string, { readonly kind: string; readonly metadata: { readonly name: string } }>();
-  // A Deployment's pod may have a number over its replicas, from a rolling update.
+  // A Deployment's pod may have a number over its replicas, from a rolling update, a ReplicaSet's from one that was deleted.
   for (const { desired, owner, deletedAt } of controllers.pods) {
     const object = objects.get(owner);
-    if (object !== undefined && object.kind === "Deployment" && deletedAt === null) owners.set(desired.key, object);
+    const isNumbered = object?.kind === "Deployment" || object?.kind === "ReplicaSet";
+    if (isNumbered && deletedAt === null) owners.set(desired.key, object);
   }
   for (const object of objects.values()) {
     if (object.kind !== "Pod" && !isPodController(object)) continue;

@@ -17,12 +17,15 @@ export interface LivePod {
   readonly deletedAt: number | null;
 }
 
-/** What the lab, or a test, says about a pod. */
+/** What the lab, a test or a person says about a pod. */
 export interface PodReport {
   /** `pod/NAMESPACE/NAME` */
   readonly pod: string;
   /** Of the pod that is meant, where it matters that it is no other one of that name. */
   readonly uid?: number;
-  /** Whether its Ready condition holds; `stopped`: its processes have ended, which counts for pods that terminate alone. */
-  readonly state: "ready" | "unready" | "stopped";
+  /**
+   * Whether its Ready condition holds; `deleted`: it is to terminate, whatever asks for it; `stopped`: its processes have
+   * ended, which counts for pods that terminate alone.
+   */
+  readonly state: "ready" | "unready" | "deleted" | "stopped";
 }

@@ -1,4 +1,5 @@
 import { compareText } from "../../near.ts";
+import type { PodTemplate } from "../../objects/deployment.ts";
 import type { DesiredPod } from "../deployments.ts";
 import type { LivePod } from "./livePod.ts";
 
@@ -17,13 +18,21 @@ export class PodWork {
   /** When a pod will have been ready for long enough, the soonest; null: none waits for that. */
   wake: number | null = null;
   created: number;
+  /** By StatefulSet: the template that all of its pods had last, which those below a partition go on with. */
+  readonly templates: Map<string, PodTemplate>;
   /** Pods with this uid and later ones have been made by this work. */
   readonly #first: number;
   readonly #pods: Map<string, LivePod>;
   readonly #byOwner = new Map<string, Map<number, LivePod>>();
 
-  constructor(pods: ReadonlyMap<string, LivePod>, created: number, now: number) {
+  constructor(
+    pods: ReadonlyMap<string, LivePod>,
+    templates: ReadonlyMap<string, PodTemplate>,
+    created: number,
+    now: number,
+  ) {
     this.#pods = new Map(pods);
+    this.templates = new Map(templates);
     this.created = created;
     this.#first = created;
     this.now = now;

@@ -4,6 +4,7 @@ import type { Snapshot } from "../../compile.ts";
 import { suggestion } from "../../near.ts";
 import { NameError } from "../../resolve.ts";
 import { toCidr } from "../../vpc/cidr.ts";
+import { addressesWithNodePorts } from "../nodePortAddresses.ts";
 import { proxyNodes } from "../zones.ts";
 import { nodeRules, RULE_MODES, type RuleMode } from "./nodeRules.ts";
 import type { RuleSettings } from "./portPlan.ts";
@@ -17,6 +18,9 @@ export interface NodeRules {
   /** For `nft -f`. */
   readonly nftables: string;
 }
+
+/** 127.0.0.1 */
+const LOCALHOST = (127 << 24) | 1;
 
 const isRuleMode = (mode: string): mode is RuleMode => RULE_MODES.some((own) => own === mode);
 
@@ -60,11 +64,20 @@ export function clusterRules(
   const settings = ruleSettings(state);
   const ports = state.services.flatMap((s) => s.ports.flatMap(({ proxy }) => proxy ?? []));
   const hostPorts = [...snapshot.rows.values()].filter((row): row is HostPortRow => row.t === "hostPort");
-  return state.nodes.flatMap(({ spec, address }, id) => {
+  const { nodePortAddresses } = state.lab.spec.cluster.kubeProxy;
+  return state.nodes.flatMap(({ spec, address, enis }, id) => {
     if (own !== null && spec.name !== own) return [];
     const rules = nodeRules({
       mode: chosen,
-      node: { ...nodes[id], address },
+      node: {
+        ...nodes[id],
+        address,
+        nodePortAddresses: addressesWithNodePorts(
+          nodePortAddresses,
+          [LOCALHOST, ...enis.filter((eni) => eni.vlan === 0).map((eni) => eni.address)],
+          address,
+        ),
+      },
       ports,
       hostPorts: hostPorts.filter((row) => row.node === id),
       settings,

@@ -200,9 +200,9 @@ export function iptablesRules(ports: readonly ProxyPort[], node: RuleNode, setti
     addExternalChains(plan, nat, settings);
     addEndpointChains(plan, nat, settings);
   }
-  nat.add(
-    "KUBE-SERVICES",
-    `${comment("kubernetes service nodeports; NOTE: this must be the last rule in this chain")} -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS`,
-  );
+  const last = comment("kubernetes service nodeports; NOTE: this must be the last rule in this chain");
+  const destinations = node.nodePortAddresses?.map((address) => `-d ${formatAddress(address)}`);
+  for (const destination of destinations ?? ["-m addrtype --dst-type LOCAL"])
+    nat.add("KUBE-SERVICES", `${last} ${destination} -j KUBE-NODEPORTS`);
   return filter.text() + nat.text();
 }

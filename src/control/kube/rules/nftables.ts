@@ -1,3 +1,4 @@
+import { isLoopback } from "../../../plane/nat/mark.ts";
 import { formatAddress } from "../../../plane/wire/address.ts";
 import { cidrText } from "../../vpc/cidr.ts";
 import type { ProxyEndpoint, ProxyPort } from "../proxyPort.ts";
@@ -108,7 +109,9 @@ function addBase(script: Script, node: RuleNode, settings: RuleSettings): void {
     script.chain(name, `type ${type} hook ${hook} priority ${priority}`);
     for (const rule of rules) script.rule(name, rule);
   }
-  script.element("nodeport-ips", formatAddress(node.address));
+  // nftables mode has no NodePorts at 127.0.0.0/8.
+  const addresses = node.nodePortAddresses?.filter((address) => !isLoopback(address)) ?? [node.address];
+  for (const address of addresses) script.element("nodeport-ips", formatAddress(address));
 }
 
 const toAddress = (port: ProxyPort, address: number): string =>

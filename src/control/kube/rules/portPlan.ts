@@ -6,6 +6,8 @@ import { selectEndpoints } from "../selectEndpoints.ts";
 export interface RuleNode extends ProxyNode {
   /** Primary address, int32: the one that has NodePorts in nftables mode. */
   readonly address: number;
+  /** Its addresses that --nodeport-addresses has; null: the mode's default. */
+  readonly nodePortAddresses: readonly number[] | null;
 }
 
 /** What kube-proxy is told on its command line and in its configuration. */

@@ -48,6 +48,10 @@ export class World {
     return this.#report("stopped", names);
   }
 
+  deleted(...names: string[]): this {
+    return this.#report("deleted", names);
+  }
+
   after(milliseconds: number): this {
     this.now += milliseconds;
     return this.#step();
@@ -89,7 +93,7 @@ export class World {
   }
 }
 
-/** A Deployment, StatefulSet or DaemonSet `api`; `version` is what changes its template. */
+/** A Deployment, ReplicaSet, StatefulSet or DaemonSet `api`; `version` is what changes its template. */
 export function controllerDocument(kind: string, version: string, spec: Fields = {}, podSpec: Fields = {}): Fields {
   const labels = { app: "api" };
   return {

@@ -4,7 +4,12 @@ import { toCidr } from "../../../../src/control/vpc/cidr.ts";
 import { parseAddress } from "../../../../src/plane/wire/address.ts";
 
 /** The world of kube-proxy's own tests: pods 10.0.0.0/8, node 192.168.0.2, services 172.30.0.0/16. */
-export const NODE: RuleNode = { name: "testnode", zone: "zone-a", address: int("192.168.0.2") };
+export const NODE: RuleNode = {
+  name: "testnode",
+  zone: "zone-a",
+  address: int("192.168.0.2"),
+  nodePortAddresses: null,
+};
 export const SETTINGS: RuleSettings = {
   clusterCidr: toCidr("10.0.0.0/8"),
   masqueradeAll: false,
