@@ -34,6 +34,7 @@ function node(id, hostDevice, address) {
     snatMode: R.SNAT_PRNG,
     masqueradeAll: false,
     clusterCidr: null,
+    nodePortAddresses: null,
     serviceCidr: cidr("172.20.0.0/16"),
     conntrackLimit: CONNTRACK,
   });

@@ -2,12 +2,12 @@ import { type Command, InvalidArgumentError } from "commander";
 import { type CapacityQuestion, capacity } from "../control/ipam/capacity.ts";
 import { CAPACITY_MODES, type CapacityMode, nodeadmMaxPods } from "../control/ipam/capacityModes.ts";
 import { SubnetSupply } from "../control/ipam/subnetSupply.ts";
-import { labCapacity } from "../control/labCapacity.ts";
+import { labCapacities, labCapacity } from "../control/labCapacity.ts";
 import type { Cidr } from "../control/vpc/cidr.ts";
 import { type InstanceType, instanceType, instanceTypeNames, unknownTypeText } from "../control/vpc/instanceTypes.ts";
 import { loadLab } from "../lab/files/load.ts";
 import { formatCidr, parseCidr } from "../plane/wire/address.ts";
-import { allTypesText, type TypeRow, typeText } from "./capacityText.ts";
+import { allTypesText, nodesText, type TypeRow, typeText } from "./capacityText.ts";
 import { type Format, print, printError, printJson, terminalWidth } from "./output.ts";
 import { outputOption, parseCount, parsePositive } from "./parse.ts";
 
@@ -70,8 +70,8 @@ export function capacityCommand(program: Command): void {
     .description("how many pods nodes of an EC2 instance type can have in each mode, and which limit binds first")
     .argument("[type...]", "m5.large, c7g.xlarge, ...")
     .option("-a, --all", "one row for each of all instance types")
-    .option("--lab <lab>", "the type, subnet and CNI settings of a node of this lab")
-    .option("--node <name>", "which node of the lab")
+    .option("--lab <lab>", "nodes of this lab, with their types, zones, subnets and CNI settings")
+    .option("--node <name>", "one node of the lab, with all its limits")
     .option("--mode <mode,...>", CAPACITY_MODES.map((m) => m.name).join(", "), parseModes)
     .option("--subnet <cidr>", "subnet of the nodes, without which subnets do not bind", parseSubnet)
     .option(
@@ -95,7 +95,13 @@ function run(names: string[], options: CapacityOptions): void {
   checkOptions(names, options);
   if (options.lab !== undefined) {
     const { cluster, objects } = loadLab(options.lab);
-    const question = labCapacity(cluster.lab, objects, options.node ?? "");
+    if (options.node === undefined) {
+      const nodes = labCapacities(cluster.lab, objects, overrides(options));
+      if (options.output === "json") printJson(nodes);
+      else print(nodesText(nodes, terminalWidth()));
+      return;
+    }
+    const question = labCapacity(cluster.lab, objects, options.node);
     printTypes([{ ...question, ...overrides(options) }], options.output);
     return;
   }
@@ -108,9 +114,10 @@ function run(names: string[], options: CapacityOptions): void {
 
 function checkOptions(names: readonly string[], options: CapacityOptions): void {
   const ways = [names.length > 0, options.all === true, options.lab !== undefined].filter(Boolean).length;
-  if (ways === 0) throw new Error("name an instance type such as m5.large, or use --all, or --lab with --node");
+  if (ways === 0) throw new Error("name an instance type such as m5.large, or use --all, or --lab");
   if (ways > 1) throw new Error("instance types, --all and --lab exclude each other; use one of them");
-  if ((options.lab === undefined) !== (options.node === undefined)) throw new Error("--lab and --node go together");
+  if (options.lab === undefined && options.node !== undefined)
+    throw new Error("--node is of a lab; add --lab, or leave it out");
   const own = options.subnet ?? options.podSubnet ?? options.used;
   if (options.lab !== undefined && own !== undefined)
     throw new Error("a lab has its own subnets; leave out --subnet, --pod-subnet and --used");

@@ -1,5 +1,6 @@
 import type { CapacityAnswer } from "../control/ipam/capacity.ts";
 import { plural } from "../control/ipam/capacitySubnet.ts";
+import type { NodeCapacity } from "../control/labCapacity.ts";
 import { compareNames } from "../control/near.ts";
 import { type InstanceType, podCeiling } from "../control/vpc/instanceTypes.ts";
 import { bold, red, table, wrap } from "./output.ts";
@@ -54,6 +55,32 @@ export function typeText(type: InstanceType, answers: readonly CapacityAnswer[],
   return lines.join("\n");
 }
 
+const NODE_COLUMNS: readonly Column<NodeCapacity>[] = [
+  { header: "NODE", cell: (n) => n.node },
+  { header: "TYPE", cell: (n) => n.answer.instanceType },
+  { header: "MODE", cell: (n) => n.answer.mode, wideOnly: true },
+  { header: "ZONE", cell: (n) => n.zone },
+  { header: "SUBNET", cell: (n) => n.subnet },
+  { header: "POD-SUBNET", cell: (n) => n.podSubnet },
+  { header: "ENIS", cell: (n) => n.answer.enis },
+  { header: "IPS", cell: (n) => n.answer.podAddresses },
+  { header: "PODS", cell: (n) => n.answer.pods },
+];
+
+/** The nodes of a lab, for people: where they and their pods are, then what binds first. */
+export function nodesText(nodes: readonly NodeCapacity[], width: number): string {
+  const label = Math.max(LABEL_MIN, ...nodes.map((n) => n.node.length)) + LABEL_GAP;
+  const lines = nodes.map(({ node, answer }) => {
+    const loss =
+      answer.withPrimary === null || answer.pods === 0
+        ? ""
+        : `; ${answer.podAddresses} addresses for pods, not ${answer.withPrimary}, because the primary ENI gives none`;
+    const text = labelled(node, answer.sentence + loss, label, width);
+    return answer.pods === 0 ? red(text) : text;
+  });
+  return [tableOf(NODE_COLUMNS, nodes, width), "", ...lines].join("\n");
+}
+
 function typeLine(t: InstanceType): string {
   const cards = t.networkCards === 1 ? "" : ` on card ${t.defaultNetworkCard} of ${t.networkCards}`;
   return [
@@ -70,6 +97,11 @@ function detailLines(a: CapacityAnswer, label: number, width: number): string[] 
   const rows: [label: string, text: string][] = a.limits
     .slice(1)
     .map((limit) => ["", `then ${limit.pods} by ${limit.kind}: ${limit.text}`]);
+  if (a.withPrimary !== null)
+    rows.push([
+      "density",
+      `the primary ENI gives pods no address: ${a.podAddresses} addresses for pods, which were ${a.withPrimary} in the nodes' own subnet`,
+    ]);
   if (a.idle !== null) rows.push(["idle", `${held(a.idle)} before it has a pod`]);
   if (a.held !== null)
     rows.push(["held", `${held(a.held)} with ${plural(Math.min(a.asked ?? a.pods, a.pods), "pod")}`]);

@@ -1,7 +1,9 @@
 import type { Command } from "commander";
 import { toCidr } from "../control/vpc/cidr.ts";
+import type { GatewayType } from "../control/vpcViews.ts";
 import { ask, findLab } from "../lab/controlClient.ts";
 import type { ViewName, Views } from "../lab/controlProtocol.ts";
+import { SHARED_PORTS } from "../observe/natView.ts";
 import { type SubnetMapView, subnetBlocks } from "../observe/subnetBlocks.ts";
 import { subnetMap } from "../observe/subnetMap.ts";
 import type { ConntrackRow } from "../observe/tables.ts";
@@ -103,9 +105,57 @@ const VIEWS: { [V in ViewName]: Columns<Views[V][number]> | OwnTable<Views[V][nu
     empty: "no subnets",
   },
   routes: {
-    header: ["TABLE", "DESTINATION", "TARGET", "SUBNETS"],
-    row: (r) => [r.main ? `${r.routeTable} (main)` : r.routeTable, r.destination, r.target, r.subnets.join(",")],
+    header: ["TABLE", "DESTINATION", "TARGET", "STATE", "SUBNETS"],
+    row: (r) => [
+      r.main ? `${r.routeTable} (main)` : r.routeTable,
+      r.destination,
+      r.target,
+      r.state === "blackhole" ? r.state : r.origin === "propagated" ? r.origin : null,
+      firstOf(r.subnets),
+    ],
     empty: "no routes",
+  },
+  gateways: {
+    header: ["NAME", "TYPE", "VPC", "SUBNETS", "ADDRESS", "PUBLIC", "LEADS-TO"],
+    row: (g) => [g.name, GATEWAY_TYPES[g.type], g.vpc, firstOf(g.subnets), g.address, g.publicAddress, g.leadsTo],
+    empty: "no gateways but the internet gateway",
+  },
+  vpcs: {
+    header: ["NAME", "CIDRS", "SUBNETS", "TABLES", "NATS", "PEERS", "TRANSIT"],
+    row: (v) => [
+      v.name,
+      shorten(v.cidrBlocks),
+      v.subnets,
+      v.routeTables,
+      v.natGateways.length,
+      shorten(v.peers),
+      shorten(v.transitGateways),
+    ],
+    empty: "no VPCs",
+  },
+  securitygroups: {
+    header: ["GROUP", "DIRECTION", "RULE", "PROTO", "PORTS", "SOURCE/DESTINATION", "ENIS"],
+    row: (g) => [g.group, g.direction, g.rule, g.protocol, g.ports, g.peer, shorten(g.enis)],
+    empty: "no security groups: every ENI sends and receives what it likes",
+  },
+  networkacls: {
+    header: ["ACL", "DIRECTION", "RULE", "PROTO", "PORTS", "CIDR", "ACTION", "SUBNETS"],
+    row: (a) => [
+      a.acl,
+      a.direction,
+      a.ruleNumber ?? "*",
+      a.protocol,
+      a.ports,
+      a.cidrBlock,
+      a.action,
+      a.subnets.join(","),
+    ],
+    empty: "no network ACLs: every subnet has the default one, which allows all",
+  },
+  policies: {
+    header: ["POLICY", "TIER", "PODS", "RULE", "ACTION", "PEERS", "PORTS"],
+    row: (p) => [p.policy, p.tier, shorten(p.pods), p.rule, p.action, p.peers, p.ports],
+    empty: "no network policies",
   },
   conntrack: {
     header: ["NODE", "PROTO", "STATE", "TTL", "FROM", "TO", "ANSWERED-BY", "SEEN-AS"],
@@ -121,11 +171,35 @@ const VIEWS: { [V in ViewName]: Columns<Views[V][number]> | OwnTable<Views[V][nu
     ],
     empty: "no connections",
   },
+  nat: {
+    header: ["NODE", "TRANSLATED", "COLLISIONS", "PORTS-TAKEN", "FAILURES", "BUSIEST", "ITS-PORTS"],
+    row: (n) => [
+      n.node,
+      n.translated,
+      n.collisions,
+      n.portsTaken,
+      n.failures,
+      n.busiest,
+      n.busiest === null ? null : `${n.ports}/${SHARED_PORTS}`,
+    ],
+    empty: "no nodes",
+  },
   reasons: {
     header: ["CODE", "COUNT", "MEANING"],
     row: (r) => [r.code, r.count, r.text],
     empty: "no reasons",
   },
+};
+
+/** Words for a narrow column. */
+const GATEWAY_TYPES: Readonly<Record<GatewayType, string>> = {
+  nat: "nat",
+  "private nat": "private",
+  peering: "peering",
+  transit: "transit",
+  "gateway endpoint": "endpoint",
+  "interface endpoint": "interface",
+  vgw: "vgw",
 };
 
 /** What is text and no table. */
@@ -135,6 +209,12 @@ const SHOWN = 3;
 
 function shorten(list: readonly string[]): string {
   return list.length <= SHOWN ? list.join(",") : `${list.slice(0, SHOWN).join(",")} +${list.length - SHOWN}`;
+}
+
+/** A list in a narrow column. */
+function firstOf(list: readonly string[]): string | null {
+  if (list.length === 0) return null;
+  return list.length === 1 ? list[0] : `${list[0]} +${list.length - 1}`;
 }
 
 function flags(c: ConntrackRow): string {

@@ -38,6 +38,11 @@ function wholeNumber(text: string, min: number, max: number): number {
   return n;
 }
 
+/** An option that may be repeated, for commander. */
+export function parseRepeated(text: string, before: string[] = []): string[] {
+  return [...before, text];
+}
+
 /** `-o, --output table|json` */
 export function outputOption(): Option {
   return new Option("-o, --output <format>", "how to print it").choices(["table", "json"]).default("table");

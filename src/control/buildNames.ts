@@ -1,11 +1,14 @@
 import { formatAddress } from "../plane/wire/address.ts";
 import type { ClusterState } from "./clusterState.ts";
-import { hostEniName, hostName, nodeName } from "./entityNames.ts";
+import { hostEniName, hostName, natGatewayEniName, nodeName } from "./entityNames.ts";
+import { gatewayNames } from "./gatewayNames.ts";
 import type { Ids } from "./ids.ts";
 import { lazily } from "./lazily.ts";
 import { Names, type NameTables } from "./names.ts";
+import type { PolicySnapshot } from "./policy/policyRows.ts";
 import { PROTOCOLS } from "./protocols.ts";
 import type { MachineEntry, ServiceEntry } from "./resolve.ts";
+import { securityNames } from "./securityNames.ts";
 import { allRouted, type RoutedPorts, routedPortAt } from "./serviceRows.ts";
 
 interface Machines {
@@ -38,13 +41,27 @@ function nameHosts(state: ClusterState, ids: Ids, out: Machines): void {
     const device = ids.of("device", name);
     out.devices.set(device, name);
     out.machines.set(name, { kind: "host", device, address: host.address });
-    out.byAddress.set(host.address, name);
-    out.addresses.set(host.address, name);
-    if (host.publicAddress !== 0) out.addresses.set(host.publicAddress, name);
+    if (!out.byAddress.has(host.address)) out.byAddress.set(host.address, name);
+    nameAddress(out, host.address, name);
+    if (host.publicAddress !== 0) nameAddress(out, host.publicAddress, name);
     if (host.spec.subnet === undefined) continue;
     const eni = hostEniName(host.spec.name);
     out.enis.set(ids.of("eni", eni), eni);
   }
+}
+
+function nameNatGateways(state: ClusterState, ids: Ids, out: Machines): void {
+  for (const { spec, address, publicAddress } of state.natGateways) {
+    const eni = natGatewayEniName(spec.name);
+    out.enis.set(ids.of("eni", eni), eni);
+    nameAddress(out, address, eni);
+    if (publicAddress !== 0) nameAddress(out, publicAddress, eni);
+  }
+}
+
+/** Of several VPCs that have an address the first one's machine is called by it: the cluster's. */
+function nameAddress(out: Machines, address: number, name: string): void {
+  if (!out.addresses.has(address)) out.addresses.set(address, name);
 }
 
 function namePods(state: ClusterState, ids: Ids, out: Machines): void {
@@ -112,7 +129,7 @@ function servicesByIndex(services: RoutedPorts, addressName: (address: number) =
  * The names of a snapshot's indices; asks `ids` for what compile() has asked for. What concerns services is made when it is
  * first asked for: there may be tens of thousands.
  */
-export function buildNames(state: ClusterState, ids: Ids, services: RoutedPorts): Names {
+export function buildNames(state: ClusterState, ids: Ids, services: RoutedPorts, policies: PolicySnapshot): Names {
   const out: Machines = {
     devices: new Map(),
     enis: new Map(),
@@ -122,6 +139,7 @@ export function buildNames(state: ClusterState, ids: Ids, services: RoutedPorts)
   };
   nameNodes(state, ids, out);
   nameHosts(state, ids, out);
+  nameNatGateways(state, ids, out);
   namePods(state, ids, out);
 
   const directory = lazily(() => directoryOf(state, services));
@@ -134,8 +152,13 @@ export function buildNames(state: ClusterState, ids: Ids, services: RoutedPorts)
       services: servicesByIndex(services, (address) => out.addresses.get(address) ?? formatAddress(address)),
       nodes: state.nodes.map((n) => n.spec.name),
       subnets: [...state.model.subnets.keys()],
-      routeTables: state.model.routeTables.map((t) => t.name),
+      ...gatewayNames(state, ids),
+      ...securityNames(state, ids),
       networks: state.model.networks.map((n) => n.name),
+      policyRules: policies.rules,
+      isolating: {
+        get: (device) => policies.compiled.get(out.devices.get(device) ?? "")?.isolating,
+      },
     },
     {
       machines: out.machines,

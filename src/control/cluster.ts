@@ -12,6 +12,7 @@ import { type LabObject, type Objects, objectKey } from "./objects/kinds.ts";
 import { LAB_API_VERSION, type Lab } from "./objects/lab.ts";
 import { ObjectError, type ObjectProblem } from "./objects/objectError.ts";
 import { withValues } from "./overlay.ts";
+import { PolicyRows } from "./policy/policyRows.ts";
 import { ServiceRows } from "./serviceRows.ts";
 import { ServiceStates } from "./serviceStates.ts";
 import { type Moment, type State, withEndpoints, withObjects, withReports } from "./state.ts";
@@ -54,11 +55,16 @@ export class Cluster {
   readonly #ids = new Ids();
   readonly #services = new ServiceStates();
   readonly #serviceRows = new ServiceRows();
+  readonly #policyRows = new PolicyRows();
   readonly #manual: boolean;
   /** What the lab's files say; objects that every cluster has lie under them. */
   #given: Objects;
   /** When the controllers have something to do by time alone. */
   #due: Appointment | null = null;
+  /** When policies come to hold for pods by time alone. */
+  #policiesDue: Appointment | null = null;
+  /** Whether they have, since view and snapshot were made. */
+  #policiesCame = false;
   /** Both follow every change at once: indices depend on the changes alone, never on who looked in between. */
   #view: ClusterState;
   #snapshot: Snapshot;
@@ -85,7 +91,7 @@ export class Cluster {
     this.#ipam.sync(this.#state);
     this.#ipam.settle();
     this.#view = clusterState(this.#state, this.#ipam, this.#services);
-    this.#snapshot = compile(this.#view, this.#ids, this.#serviceRows);
+    this.#snapshot = this.#compile();
     this.#shown = this.#ipam.version;
     this.#shownState = this.#state;
   }
@@ -108,7 +114,8 @@ export class Cluster {
    */
   advance(time: number): boolean {
     this.#ipam.advance(time);
-    if (this.#ipam.version === this.#shown && this.#state === this.#shownState) return false;
+    const isShown = this.#ipam.version === this.#shown && this.#state === this.#shownState;
+    if (isShown && !this.#policiesCame) return false;
     this.#show();
     return true;
   }
@@ -127,6 +134,11 @@ export class Cluster {
     return this.#state.lab;
   }
 
+  /** What the lab's files say by now: its Lab and all other objects. */
+  objects(): LabObject[] {
+    return [this.lab, ...this.#given.values()];
+  }
+
   /**
    * Puts objects beside or in place of those there are, as `kubectl apply` does. Pods that run keep node and address where
    * the new objects let them, services their ClusterIP and node ports.
@@ -136,7 +148,7 @@ export class Cluster {
   apply(objects: readonly LabObject[]): Change {
     checkRepeats(objects);
     const lab = objects.find((o) => o.kind === "Lab");
-    const base = lab === undefined ? this.#state : withLab(this.#state, lab);
+    const base = lab === undefined ? this.#state : withLab(this.#state, lab, this.#ipam.subnets());
     const news = new Map<string, LabObject>();
     const change = { created: [] as string[], changed: [] as string[], unchanged: [] as string[], removed: [] };
     for (const object of objects) {
@@ -254,9 +266,22 @@ export class Cluster {
 
   #show(): void {
     this.#view = clusterState(this.#state, this.#ipam, this.#services);
-    this.#snapshot = compile(this.#view, this.#ids, this.#serviceRows);
+    this.#snapshot = this.#compile();
     this.#shown = this.#ipam.version;
     this.#shownState = this.#state;
+  }
+
+  #compile(): Snapshot {
+    const snapshot = compile(this.#view, this.#ids, this.#serviceRows, this.#policyRows, this.now);
+    this.#policiesCame = false;
+    if (this.#policiesDue !== null) this.#ipam.cancel(this.#policiesDue);
+    const { next } = snapshot.policies;
+    const came = () => {
+      this.#policiesDue = null;
+      this.#policiesCame = true;
+    };
+    this.#policiesDue = next === null ? null : this.#ipam.at(next, came);
+    return snapshot;
   }
 
   /** Keys of the objects that a name stands for. */

@@ -1,16 +1,16 @@
-import { parseAddress } from "../plane/wire/address.ts";
-import { branchEniName, eniName, hostName } from "./entityNames.ts";
+import { formatAddress, parseAddress } from "../plane/wire/address.ts";
+import { branchEniName, eniName, hostName, natGatewayEniName } from "./entityNames.ts";
 import { Ipam } from "./ipam/ipam.ts";
 import type { OnStarted } from "./ipam/kubelets.ts";
 import type { AddressStats, PodAddress, PodRequest } from "./ipam/types.ts";
-import { type Placement, wantedDevice } from "./kube/placement.ts";
+import { type Placement, wantedAddress, wantedDevice } from "./kube/placement.ts";
 import type { LabEni } from "./labEni.ts";
 import { ipamNode } from "./nodeAgents.ts";
 import { ec2Settings } from "./objects/labEc2.ts";
 import type { State } from "./state.ts";
 import type { Appointment } from "./time/timeline.ts";
 import { toCidr } from "./vpc/cidr.ts";
-import type { SubnetAddresses } from "./vpc/subnet.ts";
+import { SubnetAddresses } from "./vpc/subnet.ts";
 
 /**
  * At rest nothing changes for so long, milliseconds: longer than any of ipamd's intervals and its back-off after a full
@@ -42,6 +42,7 @@ const sameRequest = (a: Bound, b: Bound): boolean =>
   a.uid === b.uid &&
   a.node === b.node &&
   a.request.deviceNumber === b.request.deviceNumber &&
+  a.request.address === b.request.address &&
   a.request.securityGroups?.join() === b.request.securityGroups?.join();
 
 /** A lab's addresses: its nodes' daemons, and the pods of its objects as they come and go. */
@@ -51,6 +52,10 @@ export class ClusterIpam {
   readonly #ipam: Ipam;
   readonly #bound = new Map<string, Bound>();
   readonly #subnets: ReadonlyMap<string, SubnetAddresses>;
+  /** Names of those that are the cluster's VPC's. */
+  readonly #subnetNames: ReadonlySet<string>;
+  /** Addresses of NAT gateways, by their ENI and address. */
+  readonly #gateways = new Map<string, { readonly subnet: string; readonly address: number }>();
   /** Time on the ipam's timeline at which the lab's own clock began. */
   #origin = 0;
 
@@ -70,14 +75,22 @@ export class ClusterIpam {
       onStarted: (pod, node, milliseconds) => this.onStarted(pod, node, milliseconds),
     });
     this.#ipam = ipam;
+    this.#subnetNames = new Set(lab.spec.vpc.subnets.map((s) => s.name));
+    // What is in other VPCs is no business of the nodes' daemons.
+    this.#subnets = new Map(
+      [...model.subnets.values()].map(({ name, cidr, reservations }) => [
+        name,
+        this.#subnetNames.has(name) ? ipam.ec2.subnet(name) : new SubnetAddresses(cidr, { reservations }),
+      ]),
+    );
     for (const host of lab.spec.hosts) {
       const address = parseAddress(host.address);
-      if (host.subnet !== undefined && address !== null)
-        ipam.ec2.takeAddress(host.subnet, address, hostName(host.name));
+      if (host.subnet !== undefined && address !== null) this.#take(host.subnet, address, hostName(host.name));
     }
+    this.#syncGateways(state);
     for (const node of lab.spec.nodes)
       ipam.addNode(ipamNode(lab, node, primaries.get(node.name) ?? null, state.objects));
-    this.#subnets = new Map([...model.subnets.keys()].map((name) => [name, ipam.ec2.subnet(name)]));
+    this.#adopt(state);
     this.settle();
   }
 
@@ -124,19 +137,8 @@ export class ClusterIpam {
   /** Takes addresses from pods that went, and asks for those of pods that came, as their nodes' kubelets do. */
   sync(state: State): void {
     this.#configure(state);
-    const wanted = new Map<string, Bound>();
-    const pods = new Map(state.pods.map((pod) => [pod.key, pod]));
-    // In the order in which the scheduler bound them.
-    for (const [key, place] of state.placements.nodes) {
-      const pod = pods.get(key);
-      if (pod === undefined || place.hostNetwork) continue;
-      const securityGroups = state.branchGroups.get(pod.key) ?? null;
-      wanted.set(pod.key, {
-        uid: state.controllers.get(pod.key)?.uid ?? 0,
-        node: place.node,
-        request: { key: pod.key, deviceNumber: wantedDevice(pod) ?? null, securityGroups },
-      });
-    }
+    this.#syncGateways(state);
+    const wanted = boundPods(state);
     for (const [pod, bound] of this.#bound) {
       const now = wanted.get(pod);
       if (now !== undefined && sameRequest(now, bound)) continue;
@@ -178,6 +180,46 @@ export class ClusterIpam {
     return this.#subnets;
   }
 
+  /** Pods with an address of their own have had it since before the daemons' start: these know them, as after a restart. */
+  #adopt(state: State): void {
+    const taken = new Set<number>();
+    for (const [pod, bound] of boundPods(state)) {
+      const { request, node } = bound;
+      if (request.address === undefined || request.address === null || taken.has(request.address)) continue;
+      taken.add(request.address);
+      this.#bound.set(pod, bound);
+      this.#ipam.adoptPod({ ...request, address: request.address }, node);
+    }
+  }
+
+  /** Gives NAT gateways that came the addresses that they are to have, and takes those of gateways that went. */
+  #syncGateways(state: State): void {
+    const wanted = new Map(
+      state.model.natGateways.map(({ name, subnet }) => {
+        const address = state.natGateways.get(name) ?? 0;
+        const key: string = `${natGatewayEniName(name)} ${formatAddress(address)}`;
+        return [key, { name, subnet, address }] as const;
+      }),
+    );
+    for (const [key, { subnet, address }] of this.#gateways) {
+      if (wanted.has(key)) continue;
+      this.#gateways.delete(key);
+      const [owner] = key.split(" ");
+      if (this.#subnetNames.has(subnet)) this.#ipam.ec2.freeAddresses(owner);
+      else this.#subnets.get(subnet)?.release(address);
+    }
+    for (const [key, { name, subnet, address }] of wanted) {
+      if (this.#gateways.has(key)) continue;
+      this.#gateways.set(key, { subnet, address });
+      this.#take(subnet, address, natGatewayEniName(name));
+    }
+  }
+
+  #take(subnet: string, address: number, owner: string): void {
+    if (this.#subnetNames.has(subnet)) this.#ipam.ec2.takeAddress(subnet, address, owner);
+    else this.#subnets.get(subnet)?.take(address, owner);
+  }
+
   /** Restarts the daemons whose settings changed, as a changed DaemonSet does, their checkpoints kept. */
   #configure(state: State): void {
     for (const node of state.lab.spec.nodes) {
@@ -186,6 +228,24 @@ export class ClusterIpam {
       if (JSON.stringify(now) !== JSON.stringify(before)) this.#ipam.configure(now);
     }
   }
+}
+
+/** What the pods that have a node ask for, in the order in which the scheduler bound them. */
+function boundPods(state: State): Map<string, Bound> {
+  const bound = new Map<string, Bound>();
+  const pods = new Map(state.pods.map((pod) => [pod.key, pod]));
+  for (const [key, place] of state.placements.nodes) {
+    const pod = pods.get(key);
+    if (pod === undefined || place.hostNetwork) continue;
+    const securityGroups = state.branchGroups.get(pod.key) ?? null;
+    const deviceNumber = wantedDevice(pod) ?? null;
+    bound.set(pod.key, {
+      uid: state.controllers.get(pod.key)?.uid ?? 0,
+      node: place.node,
+      request: { key: pod.key, deviceNumber, address: wantedAddress(pod) ?? null, securityGroups },
+    });
+  }
+  return bound;
 }
 
 function nameOf(node: string, eni: Pick<PodAddress, "deviceNumber" | "vlan">): string {

@@ -7,14 +7,13 @@ import {
   SERVICE_MODE_IPTABLES,
   SERVICE_MODE_IPVS,
   SERVICE_MODE_NFTABLES,
-  SNAT_EXTERNAL,
-  SNAT_HASHRANDOM,
-  SNAT_NONE,
-  SNAT_PRNG,
 } from "../plane/rows.ts";
 import { parseAddress } from "../plane/wire/address.ts";
 import { buildNames } from "./buildNames.ts";
 import type { ClusterState, NodeState } from "./clusterState.ts";
+import { isStrict, nodeCniRows, snatMode } from "./compileCni.ts";
+import { gatewayRows } from "./compileGateways.ts";
+import { securityRows } from "./compileSecurity.ts";
 import { hostPortRows } from "./compileServices.ts";
 import { hostRows, VPC_ID, vpcRows } from "./compileVpc.ts";
 import { dnsAddresses } from "./dns/listeners.ts";
@@ -24,6 +23,7 @@ import type { Ids } from "./ids.ts";
 import { nodePortCidrs } from "./kube/nodePortAddresses.ts";
 import { lazily } from "./lazily.ts";
 import type { Names } from "./names.ts";
+import { allPolicyRows, type PolicyRows, type PolicySnapshot } from "./policy/policyRows.ts";
 import { rowKey } from "./rowKey.ts";
 import { allRouted, type RoutedPorts, type ServiceRows } from "./serviceRows.ts";
 import { toCidr } from "./vpc/cidr.ts";
@@ -33,7 +33,8 @@ export interface Snapshot {
   /** Rows by their identity (rowKey.ts): the VPC, nodes with their ENIs, hosts, pods with their host ports. */
   readonly machines: ReadonlyMap<string, Row>;
   readonly services: RoutedPorts;
-  /** All of them, services last; made when it is first asked for. */
+  readonly policies: PolicySnapshot;
+  /** All of them, services and policies last; made when it is first asked for. */
   readonly rows: ReadonlyMap<string, Row>;
   readonly names: Names;
 }
@@ -41,7 +42,6 @@ export interface Snapshot {
 /** A branch ENI's route table is VLAN + 100, where an ENI's is its device number + 1 (vpc-cni, driver.go and network.go). */
 const BRANCH_DEVICE_NUMBER = 99;
 
-const SNAT_MODES = { none: SNAT_NONE, hashrandom: SNAT_HASHRANDOM, prng: SNAT_PRNG };
 const SERVICE_MODES = {
   iptables: SERVICE_MODE_IPTABLES,
   nftables: SERVICE_MODE_NFTABLES,
@@ -60,7 +60,7 @@ function nodeRow(state: ClusterState, node: NodeState, id: number, ids: Ids): No
     primaryEni: ids.of("eni", eniName(node.spec.name, 0)),
     primaryAddress: node.address,
     serviceMode: SERVICE_MODES[mode],
-    snatMode: state.cni.externalSnat ? SNAT_EXTERNAL : SNAT_MODES[state.cni.randomizeSnat],
+    snatMode: snatMode(state, node),
     masqueradeAll,
     clusterCidr: clusterCIDR === undefined ? null : toCidr(clusterCIDR),
     nodePortAddresses: nodePortCidrs(nodePortAddresses, node.address),
@@ -90,8 +90,10 @@ function nodeRows(state: ClusterState, ids: Ids): Row[] {
         mtu: eniMtu,
         // EC2 maps a public address at launch, to the primary ENI alone.
         publicAddress: eni.kind === "primary" ? node.publicAddress : 0,
-        sourceDestCheck: true,
+        // The CNI's further ENIs have EC2's default.
+        sourceDestCheck: eni.kind !== "primary" || node.spec.sourceDestCheck,
         hostDevice: -1,
+        ...(eni.vlan === 0 ? {} : { branch: true }),
       });
       for (const slot of eni.slots)
         rows.push({ t: "eniAddress", vpc: VPC_ID, prefix: slot.prefix, length: slot.length, eni: eniId });
@@ -127,6 +129,8 @@ function localAddressRows(state: ClusterState, ids: Ids): Row[] {
 
 function podRows(state: ClusterState, ids: Ids): Row[] {
   const nodes = state.nodes.map((n) => n.spec.name);
+  const strict = isStrict(state);
+  const branches = new Set(state.nodes.flatMap((n) => n.enis).flatMap((eni) => (eni.vlan === 0 ? [] : [eni.name])));
   const rows: Row[] = [];
   for (const { desired, place } of state.pods) {
     if (place.hostNetwork) continue;
@@ -138,14 +142,20 @@ function podRows(state: ClusterState, ids: Ids): Row[] {
       eni: ids.of("eni", place.eni),
       address: place.address,
       mtu: state.cni.podMtu,
+      ...(strict && branches.has(place.eni) ? { strict: true } : {}),
     });
   }
   return rows;
 }
 
-function allRows(machines: ReadonlyMap<string, Row>, services: RoutedPorts): ReadonlyMap<string, Row> {
+function allRows(
+  machines: ReadonlyMap<string, Row>,
+  services: RoutedPorts,
+  policies: PolicySnapshot,
+): ReadonlyMap<string, Row> {
   const rows = new Map(machines);
   for (const { row } of allRouted(services)) rows.set(rowKey(row), row);
+  for (const row of allPolicyRows(policies)) rows.set(rowKey(row), row);
   return rows;
 }
 
@@ -154,25 +164,38 @@ function allRows(machines: ReadonlyMap<string, Row>, services: RoutedPorts): Rea
  *
  * @param ids indices of the last snapshot; changed: what is new gets one, what has gone loses its own.
  * @param serviceRows the services' rows of the last snapshot and their indices; changed likewise.
+ * @param policyRows likewise.
+ * @param now milliseconds since the cluster's clock began.
  */
-export function compile(state: ClusterState, ids: Ids, serviceRows: ServiceRows): Snapshot {
+export function compile(
+  state: ClusterState,
+  ids: Ids,
+  serviceRows: ServiceRows,
+  policyRows: PolicyRows,
+  now: number,
+): Snapshot {
   const machines = new Map<string, Row>();
   for (const row of [
-    ...vpcRows(state),
+    ...vpcRows(state, ids),
+    ...gatewayRows(state, ids),
     ...nodeRows(state, ids),
+    ...nodeCniRows(state),
     ...hostRows(state, ids),
     ...podRows(state, ids),
+    ...securityRows(state, ids),
     ...hostPortRows(state),
     ...localAddressRows(state, ids),
   ])
     machines.set(rowKey(row), row);
   const services = serviceRows.update(state.services, state.lab);
-  const names = buildNames(state, ids, services);
+  const policies = policyRows.update(state, ids, now);
+  const names = buildNames(state, ids, services, policies);
   ids.endRound();
-  const rows = lazily(() => allRows(machines, services));
+  const rows = lazily(() => allRows(machines, services, policies));
   return {
     machines,
     services,
+    policies,
     names,
     get rows() {
       return rows();

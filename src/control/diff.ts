@@ -1,5 +1,6 @@
 import type { Patch, Row } from "../plane/rows.ts";
 import type { Snapshot } from "./compile.ts";
+import { comparePolicies, NO_POLICIES } from "./policy/policyRows.ts";
 import { compareRouted } from "./serviceRows.ts";
 
 /** Rows hold nothing but numbers, booleans, texts and lists of them, with their fields always in the same order. */
@@ -20,10 +21,12 @@ export function diff(previous: Snapshot | null, next: Snapshot): Patch {
     if (old === undefined || !same(old, row)) put.push(row);
   }
   for (const [key, row] of previous?.machines ?? []) if (!next.machines.has(key)) gone.push(row);
-  compareRouted(previous?.services ?? [], next.services, (was, is) => {
+  const differs = (was: Row | null, is: Row | null) => {
     if (is !== null) put.push(is);
     else if (was !== null) gone.push(was);
-  });
+  };
+  compareRouted(previous?.services ?? [], next.services, differs);
+  comparePolicies(previous?.policies ?? NO_POLICIES, next.policies, differs);
   return { put, gone: gone.reverse() };
 }
 

@@ -23,3 +23,8 @@ export function branchEniName(node: string, vlan: number): string {
 export function hostEniName(host: string): string {
   return eniName(host, 0);
 }
+
+/** `nat/nat-a`: the ENI of a NAT gateway. */
+export function natGatewayEniName(gateway: string): string {
+  return `nat/${gateway}`;
+}

@@ -1,5 +1,12 @@
 /** What has indices of its own, asked for anew in every round. */
-export type IdKind = "device" | "eni";
+export type IdKind =
+  | "device"
+  | "eni"
+  | "routeTable"
+  | "natGateway"
+  | "peering"
+  | "transitAttachment"
+  | "transitRouteTable";
 
 /**
  * Small indices for names: the lowest free one for a new name, the same until the name is dropped. An index is free again
@@ -52,7 +59,15 @@ const space = (): Space => ({ ids: new StableIds(), seen: new Set() });
 
 /** {@link StableIds} for names that are dropped by not being asked for in a round. */
 export class Ids {
-  readonly #spaces: Readonly<Record<IdKind, Space>> = { device: space(), eni: space() };
+  readonly #spaces: Readonly<Record<IdKind, Space>> = {
+    device: space(),
+    eni: space(),
+    routeTable: space(),
+    natGateway: space(),
+    peering: space(),
+    transitAttachment: space(),
+    transitRouteTable: space(),
+  };
 
   /** The index of a name. */
   of(kind: IdKind, key: string): number {

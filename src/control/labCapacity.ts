@@ -1,7 +1,8 @@
 import { parseAddress } from "../plane/wire/address.ts";
-import type { CapacityQuestion } from "./ipam/capacity.ts";
+import { type CapacityAnswer, type CapacityQuestion, capacity } from "./ipam/capacity.ts";
 import { CAPACITY_MODES, type CapacityMode } from "./ipam/capacityModes.ts";
 import type { AgentSettings } from "./ipam/ipam.ts";
+import { podSubnetGap } from "./ipam/podSubnets.ts";
 import { SubnetSupply } from "./ipam/subnetSupply.ts";
 import { suggestion } from "./near.ts";
 import { ipamNode } from "./nodeAgents.ts";
@@ -23,7 +24,7 @@ function nodeMode(lab: Lab, agent: AgentSettings): NodeMode {
   let own = false;
   if (agent.mode === "auto") {
     own = agent.settings.podSubnets !== null;
-    podSubnet = agent.settings.podSubnets?.[0] ?? null;
+    podSubnet = largest(lab, agent.settings.podSubnets ?? []);
   } else if (agent.settings.customNetworking !== "off") {
     own = true;
     podSubnet = agent.settings.customNetworking === "missing" ? null : agent.settings.customNetworking.subnet;
@@ -35,6 +36,45 @@ function nodeMode(lab: Lab, agent: AgentSettings): NodeMode {
   );
   if (mode === undefined) throw new RangeError("no capacity mode has these settings");
   return { mode, podSubnet };
+}
+
+/** Of several subnets the one with the largest block, where the daemon attaches ENIs first; null: there is none. */
+function largest(lab: Lab, names: readonly string[]): string | null {
+  const subnets = lab.spec.vpc.subnets.filter((s) => names.includes(s.name));
+  const length = (name: { readonly cidrBlock: string }) => toCidr(name.cidrBlock).length;
+  return subnets.sort((a, b) => length(a) - length(b)).at(0)?.name ?? null;
+}
+
+/** Where a node and its pods are, and how many pods it can have. */
+export interface NodeCapacity {
+  readonly node: string;
+  readonly zone: string;
+  readonly subnet: string;
+  /** Null: its pods are in the node's subnet, or get no address. */
+  readonly podSubnet: string | null;
+  readonly answer: CapacityAnswer;
+}
+
+/** All nodes of a lab, each with its zone and the subnet of its pods. */
+export function labCapacities(
+  lab: Lab,
+  objects: readonly LabObject[],
+  overrides: Partial<CapacityQuestion> = {},
+): NodeCapacity[] {
+  const all = new Map(objects.map((o) => [objectKey(o), o]));
+  return lab.spec.nodes.map((node) => {
+    const question = { ...labCapacity(lab, objects, node.name), ...overrides };
+    const { podSubnet } = nodeMode(lab, ipamNode(lab, node, null, all).agent);
+    const zone = lab.spec.vpc.subnets.find((s) => s.name === node.subnet)?.availabilityZone ?? "";
+    const [answer] = capacity(question);
+    return {
+      node: node.name,
+      zone,
+      subnet: node.subnet,
+      podSubnet: question.podSubnetGap === null ? podSubnet : null,
+      answer,
+    };
+  });
 }
 
 /** A subnet without its hosts and without so many nodes of other kinds, each of which has one address at least. */
@@ -57,7 +97,8 @@ export function labCapacity(lab: Lab, objects: readonly LabObject[], name: strin
   const node = nodes.find((n) => n.name === name);
   const names = nodes.map((n) => n.name);
   if (node === undefined) throw new Error(`the lab has no node "${name}"; ${suggestion(name, names)}`);
-  const { agent } = ipamNode(lab, node, null, new Map(objects.map((o) => [objectKey(o), o])));
+  const all = new Map(objects.map((o) => [objectKey(o), o]));
+  const { agent } = ipamNode(lab, node, null, all);
   const { mode, podSubnet } = nodeMode(lab, agent);
   const neighbours = nodes.filter((n) => n.subnet === node.subnet);
   const alike = neighbours.filter((n) => n.instanceType === node.instanceType).length;
@@ -69,6 +110,7 @@ export function labCapacity(lab: Lab, objects: readonly LabObject[], name: strin
     nodes: alike,
     subnet: supply(lab, node.subnet, neighbours.length - alike),
     podSubnet: podSubnet === null || podSubnet === node.subnet ? null : supply(lab, podSubnet, 0),
+    podSubnetGap: podSubnetGap(lab, node, all),
     ...(agent.mode === "standard" ? { warm: agent.settings } : {}),
   };
 }

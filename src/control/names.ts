@@ -16,12 +16,33 @@ export interface NameTables {
   /** By node index: `node-1`. */
   readonly nodes: readonly string[];
   readonly subnets: readonly string[];
-  readonly routeTables: readonly string[];
+  /** By index: `private`; `VPC/private` where there are several VPCs. */
+  readonly routeTables: Lookup<number, string>;
+  readonly natGateways: Lookup<number, string>;
+  readonly peerings: Lookup<number, string>;
+  /** By index: `tgw/office`, the transit gateway's and the attachment's name. */
+  readonly transitAttachments: Lookup<number, string>;
   readonly networks: readonly string[];
+  /** By index: `nodes`; of another VPC than the cluster's `shared/db`. */
+  readonly securityGroups: readonly string[];
+  readonly networkAcls: readonly string[];
+  /** By group or ACL, direction (0 ingress, 1 egress) and position or number: `tcp 80 from 10.0.0.0/16`. */
+  readonly securityRules: Lookup<string, string>;
+  /** By ENI index: the names of the security groups that it is in. */
+  readonly eniGroups: Lookup<number, readonly string[]>;
+  /** By a policy rule's number: `networkpolicy/default/web ingress[0]`. */
+  readonly policyRules: Lookup<number, string>;
+  /** By device index: the policies that isolate the pod. */
+  readonly isolating: Lookup<number, { readonly ingress: readonly string[]; readonly egress: readonly string[] }>;
   /** By service index: `svc/default/api:80`, and the names of its endpoints. */
   readonly services: Lookup<number, { readonly name: string; readonly endpoints: readonly string[] }>;
   /** By address, int32. */
   readonly addresses: Lookup<number, string>;
+}
+
+/** What a rule of a group (by position) or of an ACL (by number) is looked up by. */
+export function ruleKey(of: "group" | "acl", id: number, egress: boolean, rule: number): string {
+  return `${of}/${id}/${egress ? 1 : 0}/${rule}`;
 }
 
 /** Both ways between a snapshot's indices and names. */
@@ -51,12 +72,58 @@ export class Names {
   }
 
   routeTable(id: number): string {
-    return this.#tables.routeTables[id] ?? GONE;
+    return this.#tables.routeTables.get(id) ?? GONE;
+  }
+
+  natGateway(id: number): string {
+    return this.#tables.natGateways.get(id) ?? GONE;
+  }
+
+  peering(id: number): string {
+    return this.#tables.peerings.get(id) ?? GONE;
+  }
+
+  transitAttachment(id: number): string {
+    return this.#tables.transitAttachments.get(id) ?? GONE;
   }
 
   /** 0 is the internet. */
   network(id: number): string {
     return this.#tables.networks[id] ?? GONE;
+  }
+
+  securityGroup(id: number): string {
+    return this.#tables.securityGroups[id] ?? GONE;
+  }
+
+  networkAcl(id: number): string {
+    return this.#tables.networkAcls[id] ?? GONE;
+  }
+
+  /** A group's rule by its position in its direction: `tcp 80 from 10.0.0.0/16`. */
+  securityGroupRule(group: number, egress: boolean, position: number): string {
+    return this.#tables.securityRules.get(ruleKey("group", group, egress, position)) ?? GONE;
+  }
+
+  /** An ACL's rule by its number: `allow tcp 80 from 0.0.0.0/0`. */
+  networkAclRule(acl: number, egress: boolean, number: number): string {
+    return this.#tables.securityRules.get(ruleKey("acl", acl, egress, number)) ?? GONE;
+  }
+
+  /** The security groups that an ENI is in; empty: it is not filtered. */
+  eniGroups(eni: number): readonly string[] {
+    return this.#tables.eniGroups.get(eni) ?? [];
+  }
+
+  /** A network policy's rule: `networkpolicy/default/web ingress[0]`. */
+  policyRule(rule: number): string {
+    return this.#tables.policyRules.get(rule) ?? GONE;
+  }
+
+  /** The network policies that isolate a pod in a direction: `networkpolicy/default/deny`. */
+  isolatingPolicies(device: number, egress: boolean): readonly string[] {
+    const isolating = this.#tables.isolating.get(device);
+    return (egress ? isolating?.egress : isolating?.ingress) ?? [];
   }
 
   /** `svc/default/api:80` */

@@ -1,4 +1,5 @@
 import { DEFAULT_NODE_CLASS } from "./ipam/auto/checkNodeClass.ts";
+import { select } from "./ipam/auto/selectors.ts";
 import { autoMaxPods, autoSettings } from "./ipam/auto/settings.ts";
 import type { AgentSettings, IpamNode } from "./ipam/ipam.ts";
 import { matchPolicies } from "./ipam/podEni/matchPolicies.ts";
@@ -11,15 +12,16 @@ import { objectsOfKind } from "./objects/byKind.ts";
 import { cniSettings } from "./objects/cniEnv.ts";
 import type { Objects } from "./objects/kinds.ts";
 import type { Lab, LabNode } from "./objects/lab.ts";
+import type { NodeClass } from "./objects/nodeClass.ts";
 import { instanceLimits, knownInstanceType, recommendedMaxPods, SYSTEM_PODS } from "./vpc/instanceTypes.ts";
+import { placedEnis } from "./vpc/placedEnis.ts";
 import { findSubnet, securityGroupNames } from "./vpc/references.ts";
 
 /** The daemon of a node as the lab's objects set it. */
 function agentSettings(lab: Lab, node: LabNode, objects: Objects): AgentSettings {
   const { vpc, cluster } = lab.spec;
   if (cluster.mode === "auto") {
-    const name = node.nodeClass ?? DEFAULT_NODE_CLASS;
-    const nodeClass = objectsOfKind(objects, "NodeClass").find((c) => c.metadata.name === name) ?? null;
+    const nodeClass = nodeClassOf(node, objects);
     const zone = findSubnet(vpc, node.subnet)?.availabilityZone ?? "";
     return { mode: "auto", settings: autoSettings(vpc, nodeClass, zone) };
   }
@@ -51,6 +53,23 @@ function maxPodsOf(node: LabNode, agent: AgentSettings): number {
   });
 }
 
+/** The NodeClass of an Auto Mode node; null: the built-in one. */
+export function nodeClassOf(node: LabNode, objects: Objects): NodeClass | null {
+  const name = node.nodeClass ?? DEFAULT_NODE_CLASS;
+  return objectsOfKind(objects, "NodeClass").find((c) => c.metadata.name === name) ?? null;
+}
+
+/**
+ * Names of the groups of a node's primary ENI: what the lab says, else in Auto Mode what its NodeClass selects. The ENIs
+ * that its daemon adds have the same, unless an ENIConfig or the NodeClass has others for pods.
+ */
+function nodeGroups(lab: Lab, node: LabNode, objects: Objects): string[] {
+  const { vpc, cluster } = lab.spec;
+  if (node.securityGroups.length > 0 || cluster.mode !== "auto") return securityGroupNames(vpc, node.securityGroups);
+  const terms = nodeClassOf(node, objects)?.spec.securityGroupSelectorTerms ?? [];
+  return select(terms, vpc.securityGroups).map((group) => group.name);
+}
+
 /** A node of the lab as its daemon and EC2 know it. @param address primary address, int32 */
 export function ipamNode(lab: Lab, node: LabNode, address: number | null, objects: Objects): IpamNode {
   const type = knownInstanceType(node.instanceType);
@@ -62,9 +81,10 @@ export function ipamNode(lab: Lab, node: LabNode, address: number | null, object
     subnet: node.subnet,
     availabilityZone: findSubnet(lab.spec.vpc, node.subnet)?.availabilityZone ?? "",
     maxPods: maxPodsOf(node, agent),
-    securityGroups: [],
+    securityGroups: nodeGroups(lab, node, objects),
     clusterName: cniSettings(lab.spec.cluster.cni.env).clusterName || lab.metadata.name,
     address,
+    enis: placedEnis(lab.spec.vpc, node),
     agent,
   };
 }

@@ -13,6 +13,8 @@ const ALIASES: Readonly<Record<string, string>> = {
   service: "svc",
   sa: "serviceaccount",
   sgp: "securitygrouppolicy",
+  netpol: "networkpolicy",
+  cnp: "clusternetworkpolicy",
 };
 
 /** A kind's name and what its plural may be of: pods, policies, classes. */

@@ -29,7 +29,11 @@ export interface State {
   readonly nodes: readonly SchedulerNode[];
   /** Primary addresses of the nodes, int32. */
   readonly primaries: ReadonlyMap<string, number>;
-  /** Public addresses of nodes and hosts, int32. */
+  /** Private addresses of the NAT gateways by name, int32. */
+  readonly natGateways: ReadonlyMap<string, number>;
+  /** Route targets that the lab had once while it ran (goneTarget() of vpc/routes.ts). */
+  readonly goneTargets: ReadonlySet<string>;
+  /** Public addresses of nodes, hosts and NAT gateways (vpc/publicAddresses.ts), int32. */
   readonly publicAddresses: ReadonlyMap<string, number>;
   readonly objects: Objects;
   /** The pods over time; {@link pods} is what they are. */

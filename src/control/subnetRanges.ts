@@ -1,11 +1,11 @@
-import { hostEniName, hostName } from "./entityNames.ts";
+import { hostEniName, hostName, natGatewayEniName } from "./entityNames.ts";
 import type { LabEni } from "./labEni.ts";
 import { addressAt, type Cidr, cidrSize, cidrText } from "./vpc/cidr.ts";
 import { PREFIX_LENGTH, PREFIX_SIZE } from "./vpc/instanceTypes.ts";
 import { addressRefusal, type SubnetAddresses } from "./vpc/subnet.ts";
 
 /**
- * What a range of a subnet is to its owner. `host` is one outside the cluster, `reserved` means by EC2, `other` is an ENI
+ * What a range of a subnet is to its owner. `host` is one outside the cluster or a NAT gateway, `reserved` means by EC2, `other` is an ENI
  * that no node has at the moment: on its way to a node or from it.
  */
 export type SubnetRangeKind = "reserved" | "primary" | "secondary" | "prefix" | "host" | "other";
@@ -29,6 +29,7 @@ interface Owners {
   readonly subnets: ReadonlyMap<string, SubnetAddresses>;
   readonly nodes: readonly { readonly enis: readonly Pick<LabEni, "id" | "name" | "address">[] }[];
   readonly hosts: readonly { readonly spec: { readonly name: string } }[];
+  readonly natGateways: readonly { readonly spec: { readonly name: string } }[];
 }
 
 const EC2 = "EC2";
@@ -39,7 +40,10 @@ export function subnetRanges(state: Owners, subnet: string): SubnetRangeView[] {
   const addresses = state.subnets.get(subnet);
   if (addresses === undefined) return [];
   const enis = new Map(state.nodes.flatMap((node) => node.enis.map((eni) => [eni.id, eni] as const)));
-  const hosts = new Map(state.hosts.map(({ spec }) => [hostName(spec.name), hostEniName(spec.name)]));
+  const hosts = new Map([
+    ...state.hosts.map(({ spec }) => [hostName(spec.name), hostEniName(spec.name)] as const),
+    ...state.natGateways.map(({ spec }) => [natGatewayEniName(spec.name), natGatewayEniName(spec.name)] as const),
+  ]);
   const views: SubnetRangeView[] = reservedRanges(addresses.cidr);
   for (const range of addresses.owners()) {
     const cidrBlock = cidrText(range);

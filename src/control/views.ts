@@ -1,6 +1,6 @@
 import { formatAddress } from "../plane/wire/address.ts";
 import type { ClusterState } from "./clusterState.ts";
-import { hostEniName } from "./entityNames.ts";
+import { hostEniName, natGatewayEniName } from "./entityNames.ts";
 import type { AgentEni } from "./ipam/types.ts";
 import type { DesiredPod } from "./kube/deployments.ts";
 import { loadBalancerIPs, type Service } from "./objects/service.ts";
@@ -109,6 +109,7 @@ export interface EniView {
 
 export interface SubnetView {
   readonly name: string;
+  readonly vpc: string;
   readonly availabilityZone: string;
   readonly cidrBlock: string;
   readonly routeTable: string;
@@ -118,15 +119,6 @@ export interface SubnetView {
   readonly freePrefixes: number;
   readonly ranges: readonly SubnetRangeView[];
   readonly reservations: readonly SubnetReservationView[];
-}
-
-export interface RouteView {
-  readonly routeTable: string;
-  readonly main: boolean;
-  readonly destination: string;
-  readonly target: string;
-  /** Subnets that use the table. */
-  readonly subnets: readonly string[];
 }
 
 const textOrNull = (address: number): string | null => (address === 0 ? null : formatAddress(address));
@@ -248,27 +240,27 @@ export function eniViews(state: ClusterState): EniView[] {
       });
     }
   }
+  const noPods = { kind: "primary", assigned: [], slots: null, pods: 0, cooling: 0, free: 0 } as const;
   for (const { spec, publicAddress } of state.hosts) {
-    if (spec.subnet === undefined) continue;
-    views.push({
-      name: hostEniName(spec.name),
-      kind: "primary",
-      subnet: spec.subnet,
-      address: spec.address,
-      publicAddress: textOrNull(publicAddress),
-      assigned: [],
-      slots: null,
-      pods: 0,
-      cooling: 0,
-      free: 0,
-    });
+    const { subnet, address } = spec;
+    if (subnet === undefined) continue;
+    views.push({ ...noPods, name: hostEniName(spec.name), subnet, address, publicAddress: textOrNull(publicAddress) });
   }
+  for (const { spec, address, publicAddress } of state.natGateways)
+    views.push({
+      ...noPods,
+      name: natGatewayEniName(spec.name),
+      subnet: spec.subnet,
+      address: formatAddress(address),
+      publicAddress: textOrNull(publicAddress),
+    });
   return views;
 }
 
 export function subnetViews(state: ClusterState): SubnetView[] {
   return [...state.model.subnets.values()].map((subnet) => ({
     name: subnet.name,
+    vpc: state.model.vpcs[subnet.vpc].name,
     availabilityZone: subnet.availabilityZone,
     cidrBlock: cidrText(subnet.cidr),
     routeTable: subnet.routeTable,
@@ -278,17 +270,4 @@ export function subnetViews(state: ClusterState): SubnetView[] {
     ranges: subnetRanges(state, subnet.name),
     reservations: subnetReservations(state, subnet.name),
   }));
-}
-
-export function routeViews(state: ClusterState): RouteView[] {
-  const subnets = [...state.model.subnets.values()];
-  return state.model.routeTables.flatMap((table) =>
-    table.routes.map((route) => ({
-      routeTable: table.name,
-      main: table.main,
-      destination: cidrText(route.destination),
-      target: route.targetText,
-      subnets: subnets.filter((s) => s.routeTable === table.name).map((s) => s.name),
-    })),
-  );
 }

@@ -19,6 +19,8 @@ export interface NamespaceSpec {
   readonly address: string;
   /** bytes */
   readonly mtu: number;
+  /** An appliance: a host whose ENI has no source/destination check forwards what is not for it. */
+  readonly forwards?: true;
 }
 
 /** What runs before a container gets SIGTERM: a command in the pod, or nothing for so many milliseconds. */
@@ -62,6 +64,8 @@ const KIND_NAMES = { [DEVICE_POD]: "pod", [DEVICE_NODE]: "node", [DEVICE_HOST]: 
 /** The namespaces of a snapshot, in the order of its rows. */
 export function namespaceSpecs(snapshot: Snapshot): NamespaceSpec[] {
   const { names, machines } = snapshot;
+  const unchecked = new Set<number>();
+  for (const row of machines.values()) if (row.t === "eni" && !row.sourceDestCheck) unchecked.add(row.id);
   return [...machines.values()]
     .filter((row): row is DeviceRow => row.t === "device")
     .map((row) => ({
@@ -71,6 +75,7 @@ export function namespaceSpecs(snapshot: Snapshot): NamespaceSpec[] {
       node: row.node < 0 ? null : names.node(row.node),
       address: formatAddress(row.address),
       mtu: row.mtu,
+      ...(row.kind === DEVICE_HOST && unchecked.has(row.eni) ? { forwards: true as const } : {}),
     }));
 }
 

@@ -1,11 +1,17 @@
 import type { Change } from "../control/cluster.ts";
 import type { NodeRules } from "../control/kube/rules/clusterRules.ts";
 import type { RuleMode } from "../control/kube/rules/nodeRules.ts";
+import type { PolicyView } from "../control/policy/views.ts";
+import type { NetworkAclView, SecurityGroupView } from "../control/securityViews.ts";
 import type { SliceEndpointView } from "../control/sliceViews.ts";
-import type { EndpointView, EniView, NodeView, PodView, RouteView, ServiceView, SubnetView } from "../control/views.ts";
+import type { EndpointView, EniView, NodeView, PodView, ServiceView, SubnetView } from "../control/views.ts";
+import type { GatewayView, RouteView, VpcView } from "../control/vpcViews.ts";
 import type { Explanation } from "../observe/explain.ts";
+import type { NatView } from "../observe/natView.ts";
 import type { ConntrackRow, ReasonCount } from "../observe/tables.ts";
 import type { PodEntry } from "./podEntry.ts";
+import type { PolicyLogFormat } from "./policyLogs.ts";
+import type { SeenQuestion, SeenReport } from "./seenReport.ts";
 
 /** What the command line asks a running lab, and what it gets: one JSON line each, one request a connection. */
 export interface ControlVerbs {
@@ -19,7 +25,11 @@ export interface ControlVerbs {
   /** Rules that a node's kernel would have; mode null: the lab's own, node null: of all. */
   rules: { argument: { mode: RuleMode | null; node: string | null }; result: NodeRules[] };
   why: { argument: WhyQuestion; result: Explanation };
+  /** vsLab: absolute path of a lab's files to compare with, or null. */
+  seen: { argument: SeenQuestion & { vsLab: string | null }; result: SeenReport };
   logs: { argument: { name: string }; result: { container: string; text: string }[] };
+  /** What a node's network policy agent has logged. */
+  policyLog: { argument: { node: string; format: PolicyLogFormat }; result: string };
   /** Throws in the main thread or in the plane: how a lab ends then is tested with it. */
   fault: { argument: { where: "main" | "plane" }; result: null };
 }
@@ -51,7 +61,13 @@ export interface Views {
   enis: EniView[];
   subnets: SubnetView[];
   routes: RouteView[];
+  gateways: GatewayView[];
+  vpcs: VpcView[];
+  securitygroups: SecurityGroupView[];
+  networkacls: NetworkAclView[];
+  policies: PolicyView[];
   conntrack: ConntrackRow[];
+  nat: NatView[];
   reasons: ReasonCount[];
 }
 

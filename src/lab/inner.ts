@@ -5,12 +5,14 @@ import { MNT_DETACH } from "../device/linux.ts";
 import { registerDnsMetrics } from "../observe/dnsMetrics.ts";
 import { podStartDelay, registerIpamMetrics } from "../observe/ipamMetrics.ts";
 import { metricsRegistry } from "../observe/metrics.ts";
+import { registerPolicyMetrics } from "../observe/policyMetrics.ts";
 import { ControlServer } from "./controlServer.ts";
 import { endInTime } from "./deadline.ts";
-import type { RunnableLab } from "./files/load.ts";
+import { loadLab, type RunnableLab } from "./files/load.ts";
 import { innerChannel } from "./innerChannel.ts";
 import { MetricsServer } from "./metricsServer.ts";
 import { RunningLab } from "./runningLab.ts";
+import { askSeen } from "./seen.ts";
 import { socketPath, stateDirectory } from "./stateDirectory.ts";
 
 export interface InnerOptions {
@@ -91,7 +93,10 @@ export async function runInner(loaded: RunnableLab, options: InnerOptions): Prom
         return clusterRules(cluster.state(), cluster.snapshot(), mode, node);
       },
       why: (question) => running().why(question),
+      seen: async ({ vsLab, ...question }) =>
+        askSeen(running().cluster, question, vsLab === null ? null : loadLab(vsLab).cluster),
       logs: async ({ name: who }) => running().logs(who),
+      policyLog: ({ node, format }) => running().policyLog(node, format),
       fault: async ({ where }) => {
         if (where === "plane") running().plane.fault();
         else
@@ -119,6 +124,11 @@ export async function runInner(loaded: RunnableLab, options: InnerOptions): Prom
     const registry = metricsRegistry(source);
     registerIpamMetrics(registry, loaded.cluster.ipam);
     registerDnsMetrics(registry, running);
+    registerPolicyMetrics(registry, {
+      counters: plane.counters,
+      pods: () => running().policyPods(),
+      eventsDropped: () => running().policyEventsDropped,
+    });
     loaded.cluster.watchStarts(podStartDelay(registry));
     metrics = await MetricsServer.listen(registry, address, options.metricsPort ?? port);
     metricsUrl = metrics.url;

@@ -1,7 +1,12 @@
 import type { Cluster } from "../control/cluster.ts";
+import { nodeName } from "../control/entityNames.ts";
+import { policyViews } from "../control/policy/views.ts";
 import { NameError } from "../control/resolve.ts";
+import { networkAclViews, securityGroupViews } from "../control/securityViews.ts";
 import { sliceEndpointViews } from "../control/sliceViews.ts";
 import * as views from "../control/views.ts";
+import { gatewayViews, routeViews, vpcViews } from "../control/vpcViews.ts";
+import { natViews } from "../observe/natView.ts";
 import { conntrackRows, reasonCounts } from "../observe/tables.ts";
 import type { ViewName, Views } from "./controlProtocol.ts";
 import type { PlaneClient } from "./planeClient.ts";
@@ -24,9 +29,24 @@ async function allRows(what: ViewName, cluster: Cluster, plane: PlaneClient): Pr
     case "subnets":
       return views.subnetViews(state);
     case "routes":
-      return views.routeViews(state);
+      return routeViews(state);
+    case "gateways":
+      return gatewayViews(state);
+    case "vpcs":
+      return vpcViews(state);
+    case "securitygroups":
+      return securityGroupViews(state);
+    case "networkacls":
+      return networkAclViews(state);
+    case "policies":
+      return policyViews(state.policy, cluster.snapshot().policies);
     case "conntrack":
       return conntrackRows(await plane.conntrack(), cluster.snapshot().names);
+    case "nat": {
+      const { names } = cluster.snapshot();
+      const nodes = state.nodes.map(({ spec: { name } }) => ({ name, device: names.resolve(nodeName(name)).device }));
+      return natViews(plane.counters, nodes, await plane.conntrack(), names);
+    }
     case "reasons":
       return reasonCounts(plane.counters);
   }

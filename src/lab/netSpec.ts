@@ -35,6 +35,13 @@ const SYSCTLS: Record<string, string> = {
   "net.ipv4.ip_no_pmtu_disc": "0",
 };
 
+/** A NAT instance or a firewall: it sends on by the device that a packet came by, and tells nobody of a shorter way. */
+const APPLIANCE_SYSCTLS: Record<string, string> = {
+  "net.ipv4.ip_forward": "1",
+  "net.ipv4.conf.all.send_redirects": "0",
+  "net.ipv4.conf.eth0.send_redirects": "0",
+};
+
 /** A name that a namespace's file may have. */
 export function namespaceFileName(name: string): string {
   return name.replaceAll("/", ".");
@@ -62,7 +69,7 @@ export function netSpec(spec: LabNamespace, options: NetOptions): NamespaceSpec 
         : [`default dev ${DEVICE} src ${spec.address}`, ...(node ? nodeRoutes(spec.address) : [])],
     rules: node ? nodeRules() : [],
     ...(node ? { localRulePreference: LOCAL_RULE_PREFERENCE } : {}),
-    sysctls: node ? { ...SYSCTLS, ...NODE_SYSCTLS } : SYSCTLS,
+    sysctls: { ...SYSCTLS, ...(node ? NODE_SYSCTLS : {}), ...(spec.forwards === true ? APPLIANCE_SYSCTLS : {}) },
   };
 }
 

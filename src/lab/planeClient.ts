@@ -106,6 +106,12 @@ export class PlaneClient {
     return reply.kind === "conntrack" ? reply.entries : [];
   }
 
+  /** Verdicts of policies since the last call (observe/policyLog.ts), and how many were lost since the lab began. */
+  async policyEvents(): Promise<{ events: Int32Array; dropped: number }> {
+    const reply = await this.#request({ kind: "policyEvents" });
+    return reply.kind === "policyEvents" ? reply : { events: new Int32Array(0), dropped: 0 };
+  }
+
   async stateHash(): Promise<number> {
     const reply = await this.#request({ kind: "stateHash" });
     return reply.kind === "stateHash" ? reply.hash : 0;

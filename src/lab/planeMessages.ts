@@ -30,6 +30,8 @@ export type PlaneRequest =
   | { kind: "whatIf"; device: number; packet: Uint8Array }
   | { kind: "conntrack" }
   | { kind: "stateHash" }
+  /** Takes the verdicts of policies that are to be logged. */
+  | { kind: "policyEvents" }
   /** Throws in the plane: how the process ends then is tested with it. */
   | { kind: "fault" };
 
@@ -38,6 +40,7 @@ export type PlaneReply =
   | { kind: "decision"; decision: DecisionData }
   | { kind: "conntrack"; entries: ConntrackEntry[] }
   | { kind: "stateHash"; hash: number }
+  | { kind: "policyEvents"; events: Int32Array; dropped: number }
   | { kind: "bad"; message: string };
 
 export interface PlaneEnvelope<T> {

@@ -172,6 +172,8 @@ function answer(request: PlaneRequest): PlaneReply {
     }
     case "conntrack":
       return { kind: "conntrack", entries: conntrackView() };
+    case "policyEvents":
+      return { kind: "policyEvents", events: context.policyEvents.drain(), dropped: context.policyEvents.dropped };
     case "stateHash":
       return { kind: "stateHash", hash: context.ct.stateHash() };
     case "fault":

@@ -22,6 +22,8 @@ const TTL = 64;
 const DF = 0x4000;
 const DEVICES = 4096;
 const MAX_CONNTRACK = 1 << 20;
+const MILLISECONDS = 1000;
+const OFFLINE_FLOWS = 1024;
 
 const PROTOCOL_NUMBERS: Record<string, number> = { tcp: PROTO_TCP, udp: PROTO_UDP, icmp: PROTO_ICMP, sctp: PROTO_SCTP };
 
@@ -130,6 +132,9 @@ export function planeOptions(cluster: Cluster, slots: number, live: boolean): Co
     settings: { ...conntrackTimeouts(timeouts), checksum: checks, resolveClashes, tcpBeLiberal, tcpLoose },
     unconfirmedWindow,
     udpCleanup: spec.cluster.kubeProxy.udpConntrackCleanup,
+    // A question is one packet: nothing is remembered beyond it.
+    ...(live ? {} : { policyFlows: OFFLINE_FLOWS }),
+    policyCleanupPeriod: spec.cluster.networkPolicy.conntrackCacheCleanupPeriod * MILLISECONDS,
   };
 }
 

@@ -22,6 +22,7 @@ import { type Placed, PlacedNamespaces } from "./placedNamespaces.ts";
 import { PlaneClient } from "./planeClient.ts";
 import type { PodEntry } from "./podEntry.ts";
 import { PodLives } from "./podLives.ts";
+import { type PolicyLogFormat, PolicyLogs } from "./policyLogs.ts";
 import { askedPacket, planeOptions } from "./question.ts";
 import { RunningWorkloads } from "./runningWorkloads.ts";
 import { Turns } from "./turns.ts";
@@ -57,6 +58,7 @@ export class RunningLab {
   readonly #workloads: RunningWorkloads;
   readonly #lives: PodLives;
   #snapshot: Snapshot | null = null;
+  readonly #policyLogs: PolicyLogs;
   readonly #turns: Turns;
   /** Pods that a person has been told of, because they wait. */
   #waiting: ReadonlySet<string> = new Set();
@@ -82,6 +84,11 @@ export class RunningLab {
         if (workload.kind === "pod") this.#lives.report({ pod: workload.name, state: ready ? "ready" : "unready" });
       },
       openSocket: (name) => this.#namespaces.openSocket(namespaceFileName(name), { type: "tcp" }),
+    });
+    this.#policyLogs = new PolicyLogs({
+      directory: join(options.directory, "logs"),
+      drain: () => this.plane.policyEvents(),
+      state: () => lab.cluster.state(),
     });
     this.#lives = new PodLives(lab.cluster, this.#workloads, () => this.#turns.reported());
     this.#turns = new Turns({
@@ -188,6 +195,27 @@ export class RunningLab {
     return this.#workloads.logs(this.#lab.cluster.snapshot().names.resolve(name).name);
   }
 
+  /** What a node's network policy agent has logged. @throws NameError for what is no node */
+  policyLog(name: string, format: PolicyLogFormat): Promise<string> {
+    const end = this.#lab.cluster.snapshot().names.resolve(name);
+    if (end.kind !== "node")
+      throw new NameError(`${name} is no node: policy event logs are a node's, such as node/node-1`);
+    return this.#policyLogs.read(lastPart(end.name), format);
+  }
+
+  /** Pods with policies: their devices, and their nodes' names. */
+  policyPods(): { device: number; node: string }[] {
+    const { policies } = this.#lab.cluster.snapshot();
+    return this.#lab.cluster.state().pods.flatMap(({ desired, place }) => {
+      const row = policies.pods.get(desired.key);
+      return row === undefined ? [] : [{ device: row.device, node: place.node }];
+    });
+  }
+
+  get policyEventsDropped(): number {
+    return this.#policyLogs.dropped;
+  }
+
   /** The kernel's counters of every TUN, by the device's name. */
   deviceStats(): Promise<Map<string, DeviceStats>> {
     return this.#placed.deviceStats();
@@ -220,6 +248,7 @@ export class RunningLab {
   async stop(): Promise<void> {
     this.#turns.end();
     await this.#turns.ended();
+    this.#policyLogs.close();
     this.#dns.close();
     this.#health.close();
     const ended = this.#workloads.endAll();

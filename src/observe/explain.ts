@@ -11,15 +11,16 @@ import {
 import * as D from "../plane/decision.ts";
 import { PROTO_ICMP, PROTO_SCTP, PROTO_TCP, PROTO_UDP } from "../plane/packet.ts";
 import { reasonRow } from "../plane/reasons.ts";
-import { TARGET_BLACKHOLE, TARGET_INTERNET_GATEWAY, TARGET_LOCAL, TARGET_NETWORK } from "../plane/rows.ts";
 import { NEXT_LOCAL, NEXT_POD } from "../plane/tables.ts";
 import { formatAddress, formatCidr, maskOf } from "../plane/wire/address.ts";
+import { eniDetail, type GatewayNames, gatewayDetail, gatewayName, isGateway, routeTarget } from "./explainGateway.ts";
+import { type PolicyNames, policyDetail, policyRuleName } from "./explainPolicy.ts";
+import { networkAclDetail, type SecurityNames, securityGroupDetail, securityGroupName } from "./explainSecurity.ts";
 import { serviceChoice, serviceRefusal } from "./explainService.ts";
 
 /** Turns the numbers of a decision into names; control's Names is one. */
-export interface NameSource {
+export interface NameSource extends SecurityNames, GatewayNames, PolicyNames {
   device(index: number): string;
-  eni(index: number): string;
   node(index: number): string;
   service(index: number): string;
   endpoint(service: number, index: number): string;
@@ -77,6 +78,9 @@ const STAGES: Record<number, string> = {
   [D.STAGE_ENI_IN]: "eni-in",
   [D.STAGE_DEVICE_OUT]: "device",
   [D.STAGE_ICMP]: "icmp",
+  [D.STAGE_SECURITY_GROUP]: "security-group",
+  [D.STAGE_NETWORK_ACL]: "network-acl",
+  [D.STAGE_POLICY]: "policy",
 };
 
 const ACTIONS: Record<number, string> = {
@@ -94,6 +98,8 @@ const ACTIONS: Record<number, string> = {
   [D.ACT_REASSEMBLE]: "join",
   [D.ACT_DELIVER]: "deliver",
   [D.ACT_ICMP]: "answer",
+  [D.ACT_CLAMP]: "clamp",
+  [D.ACT_RESET]: "answer",
 };
 
 const CT_TEXT: Record<number, string> = {
@@ -109,8 +115,10 @@ const CT_TEXT: Record<number, string> = {
 
 const ROUTE_RULES: Record<number, string> = {
   0: "0 from all lookup local",
+  10: "10 iif of the branch ENI lookup its VLAN's table",
   512: "512 to pod lookup main",
   1024: "1024 fwmark 0x80/0x80 lookup main",
+  1535: "1535 to AWS_EXTERNAL_SERVICE_CIDRS lookup main",
   1536: "1536 from pod lookup its ENI's table",
   32765: "32765 from ENI address lookup its table",
   32766: "32766 from all lookup main",
@@ -128,6 +136,7 @@ const NAT_RULES: Record<number, string> = {
   [D.NAT_RULE_HOST_PORT]: "CNI-HOSTPORT-MASQ",
   [D.NAT_RULE_CILIUM]: "cilium nodeport SNAT",
   [D.NAT_RULE_CILIUM_LOOPBACK]: "cilium service loopback",
+  [D.NAT_RULE_VLAN]: "AWS-SNAT-CHAIN-0 (! -o vlan+)",
 };
 
 const NAT_PASS: Record<number, string> = {
@@ -135,6 +144,7 @@ const NAT_PASS: Record<number, string> = {
   [D.NAT_RULE_EXCLUDED_CIDR]: "source kept: the destination is in AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS",
   [D.NAT_RULE_EXTERNAL_SNAT]: "source kept: SNAT is left to others",
   [D.NAT_RULE_LOCAL]: "source kept: the node itself is the destination",
+  [D.NAT_RULE_VLAN]: "source kept: nothing is translated that leaves by a branch ENI",
 };
 
 const MARK_RULES: Record<number, string> = {
@@ -144,13 +154,6 @@ const MARK_RULES: Record<number, string> = {
   [D.MARK_RULE_KUBE_MASQ]: "KUBE-MARK-MASQ",
   [D.MARK_RULE_HOST_PORT]: "CNI-HOSTPORT-SETMARK",
   [D.MARK_RULE_CILIUM]: "cilium",
-};
-
-const TARGETS: Record<number, string> = {
-  [TARGET_LOCAL]: "local",
-  [TARGET_INTERNET_GATEWAY]: "internet gateway",
-  [TARGET_BLACKHOLE]: "blackhole",
-  [TARGET_NETWORK]: "network beyond the VPC",
 };
 
 /** The stage's name, as trace, why and the documentation write it. */
@@ -230,13 +233,19 @@ function explainStep(d: D.Decision, i: number, names: NameSource): ExplainedStep
     stage: stageName(d.stage[i]),
     action: ACTIONS[action] ?? String(action),
     rule: ruleName(d, i, names),
-    detail: failed ? why.text : detail(d, i, names),
+    // A drop by a rule says which; any other drop is its reason.
+    detail: failed && !isByRule(d.ruleKind[i]) ? why.text : detail(d, i, names),
     reason: failed ? why.code : null,
   };
 }
 
+function isByRule(kind: number): boolean {
+  return kind === D.RULE_SECURITY_GROUP || kind === D.RULE_NETWORK_ACL || kind === D.RULE_POLICY;
+}
+
 function ruleName(d: D.Decision, i: number, names: NameSource): string | null {
   const rule = d.rule[i];
+  if (isGateway(d.ruleKind[i])) return gatewayName(d, i, names);
   switch (d.ruleKind[i]) {
     case D.RULE_SERVICE:
       return names.service(rule);
@@ -254,6 +263,12 @@ function ruleName(d: D.Decision, i: number, names: NameSource): string | null {
       return MARK_RULES[rule] ?? String(rule);
     case D.RULE_HOST_PORT:
       return "CNI-HOSTPORT-DNAT";
+    case D.RULE_SECURITY_GROUP:
+      return securityGroupName(d, i, names);
+    case D.RULE_NETWORK_ACL:
+      return names.networkAcl(rule);
+    case D.RULE_POLICY:
+      return policyRuleName(d, i, names);
     default:
       return null;
   }
@@ -261,12 +276,13 @@ function ruleName(d: D.Decision, i: number, names: NameSource): string | null {
 
 function detail(d: D.Decision, i: number, names: NameSource): string {
   const [a, b, c, e] = [d.a[i], d.b[i], d.c[i], d.d[i]];
+  if (d.ruleKind[i] === D.RULE_SECURITY_GROUP) return securityGroupDetail(d, i, names);
+  if (d.ruleKind[i] === D.RULE_NETWORK_ACL) return networkAclDetail(d, i, names);
+  if (d.ruleKind[i] === D.RULE_POLICY) return policyDetail(d, i, names);
+  if (isGateway(d.ruleKind[i])) return gatewayDetail(d, i, names);
   switch (d.action[i]) {
     case D.ACT_ACCEPT:
-      if (d.stage[i] === D.STAGE_DEVICE_IN) return "read from its TUN device";
-      return d.stage[i] === D.STAGE_ENI_OUT
-        ? `source/destination check: ${formatAddress(a)} belongs to the ENI`
-        : `${formatAddress(b)} is an address of the ENI`;
+      return d.stage[i] === D.STAGE_DEVICE_IN ? "read from its TUN device" : eniDetail(d, i);
     case D.ACT_TRACK:
       return CT_TEXT[c] ?? "";
     case D.ACT_DNAT:
@@ -283,13 +299,15 @@ function detail(d: D.Decision, i: number, names: NameSource): string {
     case D.ACT_NONE:
       return d.stage[i] === D.STAGE_SERVICE ? serviceRefusal(d.h[i]) : (NAT_PASS[d.rule[i]] ?? "source kept");
     case D.ACT_ROUTE:
-      return d.stage[i] === D.STAGE_VPC_ROUTE ? vpcRoute(d, i) : nodeRoute(d, i, names);
+      return d.stage[i] === D.STAGE_VPC_ROUTE ? vpcRoute(d, i, names) : nodeRoute(d, i, names);
     case D.ACT_FRAGMENT:
       return `into ${c} packets of at most ${a} bytes`;
     case D.ACT_REASSEMBLE:
       return `${c} fragments of at most ${b} bytes into ${a} bytes`;
     case D.ACT_DELIVER:
       return "written to its TUN device";
+    case D.ACT_CLAMP:
+      return `MSS ${a} -> ${b}`;
     case D.ACT_ICMP:
       return `${icmpName(a, b)} from ${formatAddress(c)} to ${formatAddress(e)}`;
     default:
@@ -297,9 +315,8 @@ function detail(d: D.Decision, i: number, names: NameSource): string {
   }
 }
 
-function vpcRoute(d: D.Decision, i: number): string {
-  const target = TARGETS[d.d[i]] ?? String(d.d[i]);
-  return `${cidr(d.a[i], d.b[i])} -> ${target}${nextBest(d.a[i], d.f[i])}`;
+function vpcRoute(d: D.Decision, i: number, names: NameSource): string {
+  return `${cidr(d.a[i], d.b[i])} -> ${routeTarget(d, i, names)}${nextBest(d.a[i], d.f[i])}`;
 }
 
 function nodeRoute(d: D.Decision, i: number, names: NameSource): string {

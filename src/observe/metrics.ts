@@ -3,6 +3,7 @@ import { CONNTRACK_STAT_NAMES } from "../plane/conntrack/info.ts";
 import * as C from "../plane/counters.ts";
 import { REASONS } from "../plane/reasons.ts";
 import { type Collect, type Setter, scrapedCounter, scrapedGauge } from "./instruments.ts";
+import { type NatField, natCounter } from "./natView.ts";
 
 /** What the metrics are read from at scrape time. */
 export interface MetricsSource {
@@ -14,6 +15,15 @@ export interface MetricsSource {
 
 const NS_PER_SECOND = 1e9;
 const PREFIX = "podplane_";
+const NODE_PREFIX = "node/";
+
+/** Source NAT of each node. */
+const NODE_NAT: readonly [name: string, help: string, field: NatField][] = [
+  ["node_nat_snat_total", "Connections whose source the node translated.", "translated"],
+  ["node_nat_port_collisions_total", "Connections of the node whose first choice of a port was taken.", "collisions"],
+  ["node_nat_ports_taken_total", "Ports that the node tried for a connection and found taken.", "portsTaken"],
+  ["node_nat_failures_total", "Connections of the node for which no source port was free.", "failures"],
+];
 
 /**
  * The Prometheus registry of a lab. Nothing is counted here: the plane counts in shared memory, and `collect` copies at
@@ -32,7 +42,7 @@ export function metricsRegistry(source: MetricsSource): Registry {
     ["nat_dnat_total", "Connections whose destination was translated.", () => c[C.C_NAT_DNAT]],
     ["nat_snat_total", "Connections whose source was translated.", () => c[C.C_NAT_SNAT]],
     ["nat_null_bindings_total", "Connections that kept source address and port.", () => c[C.C_NAT_NULL]],
-    ["nat_port_collisions_total", "Connections that could not keep their source port.", () => c[C.C_NAT_COLLISION]],
+    ["nat_port_collisions_total", "Connections whose first choice of a port was taken.", () => c[C.C_NAT_COLLISION]],
     ["nat_failures_total", "Connections for which no source port was free.", () => c[C.C_NAT_EXHAUSTED]],
     ["batches_total", "Read batches.", () => c[C.C_BATCHES]],
     ["batch_packets_total", "Packets in read batches; divided by batches, the mean batch.", () => c[C.C_BATCH_PACKETS]],
@@ -72,6 +82,12 @@ export function metricsRegistry(source: MetricsSource): Registry {
       set({ device: name, direction: "out" }, c[at + field + C.D_TX_PACKETS]);
     }
   };
+  for (const [name, help, field] of NODE_NAT)
+    counter(registry, name, help, ["node"], (set) => {
+      for (const { index, name: device } of source.devices())
+        if (device.startsWith(NODE_PREFIX))
+          set({ node: device.slice(NODE_PREFIX.length) }, natCounter(c, index, field));
+    });
   const labels = ["device", "direction"];
   const packets = "Packets by device; in: read from it, out: written to it.";
   counter(registry, "device_packets_total", packets, labels, device(C.D_RX_PACKETS));
@@ -82,6 +98,31 @@ export function metricsRegistry(source: MetricsSource): Registry {
     labels,
     device(C.D_RX_BYTES),
   );
+  const instances = (field: number, isKnown: (at: number) => boolean) => (set: Setter) => {
+    for (const { index, name } of source.devices()) {
+      const at = C.C_DEVICES + index * C.DEVICE_COUNTERS;
+      if (!name.startsWith("pod/") && isKnown(at)) set({ instance: name }, c[at + field]);
+    }
+  };
+  const always = () => true;
+  const hasLimit = (at: number) =>
+    c[at + C.D_TRACKED] + c[at + C.D_TRACKED_EXCEEDED] > 0 && c[at + C.D_TRACKED_AVAILABLE] !== C.TRACKED_UNLIMITED;
+  const tracked = "Connections that the security groups of an instance's ENIs track.";
+  const available =
+    "Connections that it may track besides (ENA's conntrack_allowance_available), where it has a limit.";
+  const exceeded = "Connections dropped because it tracks as many as it may (ENA's conntrack_allowance_exceeded).";
+  const instance = ["instance"];
+  scrapedGauge(
+    registry,
+    { name: `${PREFIX}tracked_connections`, help: tracked, labelNames: instance },
+    instances(C.D_TRACKED, always),
+  );
+  scrapedGauge(
+    registry,
+    { name: `${PREFIX}conntrack_allowance_available`, help: available, labelNames: instance },
+    instances(C.D_TRACKED_AVAILABLE, hasLimit),
+  );
+  counter(registry, "conntrack_allowance_exceeded_total", exceeded, instance, instances(C.D_TRACKED_EXCEEDED, always));
   counter(
     registry,
     "device_kernel_drops_total",

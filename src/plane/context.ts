@@ -18,6 +18,8 @@ import {
   VERDICT_DELIVERED,
   VERDICT_DROPPED,
 } from "./decision.ts";
+import { NatConnections } from "./fabric/natConnections.ts";
+import { TrackedFlows } from "./fabric/trackedFlows.ts";
 import {
   CODE_FRAGMENTATION_NEEDED,
   ICMP_ERROR_MAX,
@@ -28,6 +30,8 @@ import {
 } from "./icmpError.ts";
 import { Packet } from "./packet.ts";
 import { PARKING_BYTES, Parking } from "./parking.ts";
+import { PolicyEvents } from "./policy/policyEvents.ts";
+import { PolicyFlows } from "./policy/policyFlows.ts";
 import { Random } from "./random.ts";
 import { REASONS, type Reason, reason } from "./reasons.ts";
 import { REASSEMBLY_BYTES, Reassembly } from "./reassembly.ts";
@@ -38,11 +42,18 @@ import { PacketVector, SLOT_SIZE } from "./vector.ts";
 import { getI32 } from "./wire/bytes.ts";
 import { IP_DST, IP_SRC } from "./wire/ipv4.ts";
 import { parsePacket } from "./wire/parse.ts";
-import { WORK_ENI_OUT, WORK_NODE_OUT, WorkQueue } from "./workQueue.ts";
+import { WORK_ENI_OUT, WORK_NODE_OUT, WORK_ROUTER, WorkQueue } from "./workQueue.ts";
 
 /** Scratch space for generated packets and pieces of one batch: sixteen of the largest packets, cut small. */
 const SCRATCH_BYTES = 4 << 20;
 const OUT_CAPACITY = 8192;
+/** Within the VPC a connection is tracked at both of its ENIs. */
+const MAX_TRACKED = 1 << 18;
+/** 131,072 connections: of two gateways to their fullest destination. Memory is taken as it is used. */
+const NAT_CAPACITY = 1 << 18;
+/** The agent's conntrack-cache-table-size, of one node's, and its conntrack-cache-cleanup-period. */
+const POLICY_FLOWS = 1 << 18;
+const POLICY_CLEANUP_MS = 300_000;
 
 export interface ContextOptions {
   /** Packets of one read batch. */
@@ -55,6 +66,14 @@ export interface ContextOptions {
   hashKey: Int32Array;
   seed: number;
   settings: ConstructorParameters<typeof Conntrack>[0]["settings"];
+  /** Connections that the security groups of all ENIs track at most; twice conntrack's, up to 2^18, unless set. */
+  trackedCapacity?: number;
+  /** Flows that the network policy agents of all nodes remember at most; 2^18 unless set. */
+  policyFlows?: number;
+  /** The agents' conntrack-cache-cleanup-period in milliseconds; 300 s unless set. */
+  policyCleanupPeriod?: number;
+  /** Entries of connections through NAT gateways, some two for each; 2^18 unless set. */
+  natCapacity?: number;
   /** Packets that a new connection's first packet waits for at most before its entry is confirmed; 0: none (parking.ts). */
   unconfirmedWindow?: number;
   /** kube-proxy's clean-up of UDP entries; "reconciler" unless set. */
@@ -70,6 +89,15 @@ export interface ContextOptions {
 export class Context {
   readonly tables = new Tables();
   readonly ct: Conntrack;
+  /** What security groups track. */
+  readonly tracked: TrackedFlows;
+  /** Connections through NAT gateways. */
+  readonly nat: NatConnections;
+  /** What network policy agents remember, and what they tell. */
+  readonly policyFlows: PolicyFlows;
+  readonly policyEvents = new PolicyEvents();
+  /** Whether policies let a piece of a packet through to a device; set by the plane. False: it was dropped. */
+  admitPiece: (device: number, offset: number, length: number) => boolean = () => true;
   readonly random: Random;
   readonly counters: Float64Array;
   readonly arena: Uint8Array<ArrayBuffer>;
@@ -80,6 +108,8 @@ export class Context {
   readonly scratch: Scratch;
   /** Milliseconds tick, int32, wraps; set by the owner before each batch. */
   now = 0;
+  /** Nodes and gateways that the packet has passed. */
+  hops = 0;
   /** Filled while a packet is walked, when there is one. */
   decision: Decision | null = null;
   /** nf_conntrack_tcp_be_liberal: kube-proxy programs no INVALID drop then. */
@@ -101,6 +131,19 @@ export class Context {
       ...(options.settings === undefined ? {} : { settings: options.settings }),
       stats: this.counters.subarray(C_CONNTRACK, C_CONNTRACK + 32),
     });
+    this.tracked = new TrackedFlows(
+      {
+        capacity: options.trackedCapacity ?? Math.min(options.conntrackCapacity * 2, MAX_TRACKED),
+        hashKey: options.hashKey,
+      },
+      this.counters,
+    );
+    this.policyFlows = new PolicyFlows({
+      capacity: options.policyFlows ?? POLICY_FLOWS,
+      hashKey: options.hashKey,
+      cleanupPeriod: options.policyCleanupPeriod ?? POLICY_CLEANUP_MS,
+    });
+    this.nat = new NatConnections({ capacity: options.natCapacity ?? NAT_CAPACITY, hashKey: options.hashKey });
     this.ct.watch = this.tables.services.schedulers;
     this.liberal = options.settings?.tcpBeLiberal ?? false;
     this.random = new Random(options.seed);
@@ -175,7 +218,7 @@ export class Context {
     this.counters[C_GENERATED]++;
     const d = this.decision;
     if (d !== null) d.addWith(node, STAGE_ICMP, ACT_ICMP, RULE_NONE, 0, type, code, source, to);
-    this.queue(work, arg, at, length);
+    this.queue(work, arg, at, length, 0);
   }
 
   /** Hands the packet to a device. */
@@ -193,10 +236,10 @@ export class Context {
    * Cuts the packet to fit an MTU and sends the pieces on: a reassembled one into its original fragments if they all fit.
    * GSO super-packets without DF are segmented first.
    */
-  cut(node: number, work: "device" | "eni", arg: number, mtu: number): void {
+  cut(node: number, work: "device" | "eni" | "router", arg: number, mtu: number): void {
     const p = this.p;
     const limit = p.fragMax > 0 && p.fragMax < mtu ? p.fragMax : mtu;
-    const kind = work === "device" ? PIECES_FOR_DEVICE : WORK_ENI_OUT;
+    const kind = work === "device" ? PIECES_FOR_DEVICE : work === "eni" ? WORK_ENI_OUT : WORK_ROUTER;
     if (!this.#cutter.cut(kind, arg, limit, mtu)) {
       this.counters[C_SPLIT] += this.#cutter.pieces;
       this.drop(reasonQueueFull, node, STAGE_MTU);
@@ -218,9 +261,13 @@ export class Context {
 
   // --- work queue and scratch space
 
-  /** Gives a packet that arose from this one a way of its own, as work of a kind. */
-  queue(kind: number, arg: number, offset: number, length: number): void {
-    if (!this.#work.push(kind, arg, offset, length)) this.counters[C_DROPS + reasonQueueFull]++;
+  /**
+   * Gives a packet that arose from this one a way of its own, as work of a kind.
+   *
+   * @param hops that it has passed: a piece as many as the packet, an answer none
+   */
+  queue(kind: number, arg: number, offset: number, length: number, hops: number = this.hops): void {
+    if (!this.#work.push(kind, arg, offset, length, hops)) this.counters[C_DROPS + reasonQueueFull]++;
   }
 
   /** Loads the next piece of work into the packet: its kind, or 0. Its argument is `workArg`. */
@@ -229,6 +276,7 @@ export class Context {
     const kind = work.next();
     // The plane made these bytes: they parse.
     if (kind !== 0) parsePacket(this.p, work.offset, work.length);
+    this.hops = work.hops;
     return kind;
   }
 
@@ -245,6 +293,11 @@ export class Context {
   push(device: number, offset: number, length: number): void {
     if (this.out.count === OUT_CAPACITY) this.counters[C_DROPS + reasonQueueFull]++;
     else this.out.push(device, offset, length);
+  }
+
+  /** Puts a piece of the packet out to a device, unless policies keep it from a pod. */
+  pushPiece(device: number, offset: number, length: number): void {
+    if (this.admitPiece(device, offset, length)) this.push(device, offset, length);
   }
 
   #outcome(d: Decision, device: number, p: Packet): void {

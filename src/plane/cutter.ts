@@ -13,7 +13,7 @@ interface Forwarding {
   readonly reassembly: Reassembly;
   allocate(length: number): number;
   /** A finished piece for a device. */
-  push(device: number, offset: number, length: number): void;
+  pushPiece(device: number, offset: number, length: number): void;
   /** A piece that goes on as work of a kind. */
   queue(kind: number, arg: number, offset: number, length: number): void;
 }
@@ -66,7 +66,7 @@ export class Cutter implements PieceSink {
 
   piece(offset: number, length: number): void {
     this.pieces++;
-    if (this.#kind === PIECES_FOR_DEVICE) this.#c.push(this.#arg, offset, length);
+    if (this.#kind === PIECES_FOR_DEVICE) this.#c.pushPiece(this.#arg, offset, length);
     else this.#c.queue(this.#kind, this.#arg, offset, length);
   }
 

@@ -22,6 +22,12 @@ export const STAGE_GATEWAY = 14;
 export const STAGE_ENI_IN = 15;
 export const STAGE_DEVICE_OUT = 16;
 export const STAGE_ICMP = 17;
+/** Network policies, at the pod's device: egress behind STAGE_DEVICE_IN, ingress in front of STAGE_DEVICE_OUT. */
+export const STAGE_POLICY = 18;
+/** Security groups: egress behind STAGE_ENI_OUT, ingress in front of STAGE_ENI_IN. */
+export const STAGE_SECURITY_GROUP = 19;
+/** Network ACLs, where a packet leaves or enters a subnet. */
+export const STAGE_NETWORK_ACL = 20;
 
 // Actions.
 export const ACT_ACCEPT = 1;
@@ -53,6 +59,10 @@ export const ACT_REASSEMBLE = 12;
 export const ACT_DELIVER = 13;
 /** An ICMP error was made: a = type, b = code. */
 export const ACT_ICMP = 14;
+/** A SYN's maximum segment size was lowered: a = before, b = after. */
+export const ACT_CLAMP = 15;
+/** A TCP reset was made: a/b = its source, c/d = its destination. */
+export const ACT_RESET = 16;
 
 // What a step's rule number counts in.
 export const RULE_NONE = 0;
@@ -64,6 +74,21 @@ export const RULE_VPC_TABLE = 5;
 export const RULE_NAT = 6;
 export const RULE_MARK = 7;
 export const RULE_HOST_PORT = 8;
+/**
+ * a = position of the rule in its direction, or BY_* of fabric/security.ts: what decided instead of a rule. b = 1: egress.
+ * c = ENI, d = TRACK_*.
+ */
+export const RULE_SECURITY_GROUP = 9;
+/** a = number of the rule, 0: the default rule "*". b = 1: egress. c = subnet. */
+export const RULE_NETWORK_ACL = 10;
+/** ACT_SNAT: e = 1: a new connection. */
+export const RULE_NAT_GATEWAY = 11;
+/** a = destination, b = the other VPC, c = MTU. */
+export const RULE_PEERING = 12;
+/** A transit gateway's attachment. a = destination, b = length of the route, c = route table, d = attachment out, e = next best. */
+export const RULE_TRANSIT = 13;
+/** A network policy's rule: what its number means, names say (Names.policyRule). b = 1: egress. */
+export const RULE_POLICY = 14;
 
 // How a service's endpoint was chosen, or why none was.
 /** FRONTEND_*, in the low bits. */
@@ -93,6 +118,8 @@ export const NAT_RULE_NULL = 8;
 export const NAT_RULE_HOST_PORT = 9;
 export const NAT_RULE_CILIUM = 10;
 export const NAT_RULE_CILIUM_LOOPBACK = 11;
+/** No SNAT on vlan+: a branch ENI in strict mode. */
+export const NAT_RULE_VLAN = 13;
 
 // Mark rules.
 export const MARK_RULE_PRIMARY_ENI = 1;

@@ -9,15 +9,20 @@ import { parsePacket } from "./wire/parse.ts";
 /** Longest datagram in bytes. */
 const LONGEST = 0xffff;
 
-/** Takes a fragment in on a node; true when the packet is now a whole datagram, parsed, and goes on. */
-export function reassemble(c: Context, node: number): boolean {
+/**
+ * Takes a fragment in; true when the packet is now a whole datagram, parsed, and goes on.
+ *
+ * @param node in the decision's steps; -1: the VPC
+ * @param place whose datagrams it is one of: the node, or a number that stands for a gateway
+ */
+export function reassemble(c: Context, node: number, place: number = node): boolean {
   const p = c.p;
   const at = c.allocate(LONGEST);
   if (at < 0) {
     c.drop(reasonQueueFull, node, STAGE_REASSEMBLY);
     return false;
   }
-  const result = c.reassembly.add(p, node, c.now, at);
+  const result = c.reassembly.add(p, place, c.now, at);
   c.countQueued();
   if (result === FRAG_QUEUED) {
     c.scratch.release(at);

@@ -7,15 +7,14 @@ import {
   DIR_ORIGINAL,
   IPS_CONFIRMED,
   IPS_DST_NAT,
+  IPS_NODE_SOCKET,
   IPS_SRC_NAT,
 } from "./conntrack/info.ts";
 import { addressedTo, type Context } from "./context.ts";
 import {
   ACT_RESTORE,
-  ACT_ROUTE,
   ACT_TRACK,
   RULE_NONE,
-  RULE_ROUTE_RULE,
   RULE_SERVICE,
   STAGE_CONNTRACK,
   STAGE_ENI_OUT,
@@ -39,26 +38,21 @@ import {
 } from "./icmpError.ts";
 import { confirmNew, DONE, leave, park } from "./leave.ts";
 import { PASS } from "./nat/kubeProxy.ts";
-import { isLoopback, MARK_NODEPORT, markOutbound, markPrimary, restoreMark } from "./nat/mark.ts";
+import { isLoopback, markOutbound, markPrimary, restoreMark, restoresMark } from "./nat/mark.ts";
 import { rewriteQuoted, writeBack, writeTtl } from "./nat/rewrite.ts";
 import { admitNew, bindService, filterNew } from "./nat/service.ts";
 import { bindSourceRules } from "./nat/source.ts";
 import { isUntracked, leaveUntracked, resolverAdmits } from "./nodeDns.ts";
+import { isSockets, isStrict, route, routeVlan } from "./nodeRoute.ts";
 import { FRAG_ANY, PROTO_ICMP } from "./packet.ts";
+import { enterPod } from "./policy/agent.ts";
+import { admitByPolicy } from "./policy/upstream.ts";
 import { REASONS, type Reason, reason } from "./reasons.ts";
 import type { NodeRow } from "./rows.ts";
-import { SERVICE_MODE_IPTABLES } from "./rows.ts";
+import { SERVICE_MODE_CILIUM, SERVICE_MODE_IPTABLES, SERVICE_MODE_IPVS } from "./rows.ts";
 import { NEXT_ENI, NEXT_LOCAL, NEXT_POD } from "./tables.ts";
 import { hasSourceRoute, IP_HEADER_MIN } from "./wire/ipv4.ts";
 import { layer4ChecksumOk } from "./wire/verify.ts";
-
-// Priorities of the VPC CNI's rule list (pkg/networkutils/network.go), which are their numbers in a decision.
-const RULE_LOCAL = 0;
-const RULE_TO_POD = 512;
-const RULE_MARK = 1024;
-const RULE_FROM_POD = 1536;
-const RULE_FROM_ENI = 32_765;
-const RULE_MAIN = 32_766;
 
 const ICMP_REDIRECT = 5;
 /**
@@ -89,15 +83,24 @@ export function walkNode(c: Context, node: number, from: number, via: number): n
   }
   const related = info === CT_RELATED || info === CT_RELATED_REPLY;
   const first = info === CT_NEW && (c.ct.status(p.ct) & IPS_CONFIRMED) === 0;
+  const cni = c.tables.cniOf(node);
+  const strict = isStrict(c, from, via);
   if (p.ct >= 0) {
-    if (from === FROM_ENI && via === row.primaryEni) markPrimary(c, node, via);
-    else if (from === FROM_POD) restoreMark(c, node);
+    if (from === FROM_ENI && via === row.primaryEni) markPrimary(c, node, cni, via);
+    else if ((from === FROM_POD || strict) && restoresMark(row, cni, strict)) restoreMark(c, node, cni);
   }
-  if (info === CT_NEW && !admitNew(c, row, from, first)) return DONE;
+  // IPVS has its addresses on the node, which a strict pod's packets never reach (aws-node's README: "use standard").
+  const passesServices = strict && row.serviceMode === SERVICE_MODE_IPVS;
+  if (info === CT_NEW && !passesServices && !admitNew(c, row, from, first)) return DONE;
   let service = -1;
   if (first) {
-    service = bindService(c, row, from);
-    if (service < 0 && from === FROM_POD) markOutbound(c, row);
+    // Cilium translates at the pod's veth, before netfilter sees the packet.
+    const cilium = row.serviceMode === SERVICE_MODE_CILIUM;
+    const early = cni.markBeforeDnat && !cilium;
+    const marks = from === FROM_POD && !strict;
+    if (marks && early) markOutbound(c, row, cni);
+    if (!passesServices) service = bindService(c, row, from);
+    if (marks && !early && (service < 0 || cilium)) markOutbound(c, row, cni);
   } else if (p.ct >= 0 && !restoreDestination(c, node, related)) return DONE;
 
   // Routing decision
@@ -109,7 +112,7 @@ export function walkNode(c: Context, node: number, from: number, via: number): n
     c.drop(reasonSourceRoute, node, STAGE_ROUTE);
     return DONE;
   }
-  const next = route(c, row, from, via);
+  const next = strict ? routeVlan(c, node, from, via) : route(c, row, cni, from, via);
   if (next < 0) {
     c.reject(reasonNoRoute, node, STAGE_ROUTE, errorSource(c, row), ICMP_UNREACHABLE, CODE_NET_UNREACHABLE, 0);
     return DONE;
@@ -120,6 +123,10 @@ export function walkNode(c: Context, node: number, from: number, via: number): n
   // FORWARD: TTL, MTU, filter. OUTPUT and INPUT: filter only.
   const forwarded = kind !== NEXT_LOCAL && from !== FROM_HOST;
   if (forwarded) {
+    if (strict && cni.tcpEarlyDemux && isSockets(c, from, info)) {
+      c.drop(reasonEarlyDemux, node, STAGE_ROUTE);
+      return DONE;
+    }
     if (p.ttl <= 1) {
       c.reject(reasonTtl, node, STAGE_TTL, errorSource(c, row), ICMP_TIME_EXCEEDED, CODE_TTL_IN_TRANSIT, 0);
       return DONE;
@@ -142,6 +149,7 @@ export function walkNode(c: Context, node: number, from: number, via: number): n
       return DONE;
     }
   } else if (info === CT_NEW && service < 0 && !filter(c, row, kind, from)) return DONE;
+  if ((info === CT_NEW || info === CT_INVALID) && !admitByPolicy(c, node, kind, target, from, via)) return DONE;
 
   // The VPC's resolver, which is behind no ENI of a lab: nodes answer for it.
   if (kind === NEXT_LOCAL && from === FROM_POD && !resolverAdmits(c, node, via)) {
@@ -149,6 +157,7 @@ export function walkNode(c: Context, node: number, from: number, via: number): n
     return DONE;
   }
 
+  if (info === CT_NEW && (kind === NEXT_LOCAL || from === FROM_HOST)) c.ct.setStatus(p.ct, IPS_NODE_SOCKET);
   // POSTROUTING or INPUT: source NAT, confirm
   if (first) {
     if (!bindSourceRules(c, row, from, kind, target)) {
@@ -180,57 +189,12 @@ export function walkGenerated(c: Context, node: number): number {
     c.drop(reasonDeviceGone, node, STAGE_ROUTE);
     return DONE;
   }
-  const next = route(c, row, FROM_HOST, row.hostDevice);
+  const next = route(c, row, c.tables.cniOf(node), FROM_HOST, row.hostDevice);
   const kind = next & 3;
   if (next >= 0 && kind === NEXT_ENI) return next >> 2;
   if (isLoopback(p.dst) || next < 0 || kind === NEXT_LOCAL) c.deliver(row.hostDevice);
-  else c.deliver(next >> 2);
+  else if (enterPod(c, next >> 2)) c.deliver(next >> 2);
   return DONE;
-}
-
-/**
- * The rule list and the tables: what comes next for the packet, as a value of the node's main table, or -1. Main and
- * local table are one longest-prefix-match table; an ENI's own table has only routes by that ENI, so the ENI stands for it.
- */
-function route(c: Context, row: NodeRow, from: number, via: number): number {
-  const p = c.p;
-  const t = c.tables;
-  const node = row.id;
-  const main = t.nodeRoutes[node];
-  if (isLoopback(p.dst)) return NEXT_LOCAL;
-  const v = main.lookup(p.dst);
-  if (v < 0) return -1;
-  const kind = v & 3;
-  let rule = RULE_MAIN;
-  let table = 0;
-  let next = v;
-  if (kind === NEXT_LOCAL) rule = RULE_LOCAL;
-  else if (kind === NEXT_POD) rule = RULE_TO_POD;
-  else if ((p.mark & MARK_NODEPORT) !== 0) rule = RULE_MARK;
-  else {
-    const eni = from === FROM_POD ? t.deviceEni[via] : sourceEni(c, node);
-    if (eni >= 0 && eni !== row.primaryEni) {
-      rule = from === FROM_POD || p.src !== t.eniAddress[eni] ? RULE_FROM_POD : RULE_FROM_ENI;
-      table = t.eniDeviceNumber[eni] + 1;
-      next = (eni << 2) | NEXT_ENI;
-    }
-  }
-  const d = c.decision;
-  if (d !== null) {
-    const length = table === 0 ? main.matchLength(p.dst) : 0;
-    const i = d.addWith(node, STAGE_ROUTE, ACT_ROUTE, RULE_ROUTE_RULE, rule, p.dst, length, table, next >> 2);
-    d.e[i] = next & 3;
-    d.f[i] = table === 0 ? main.matchLength(p.dst, length) : -1;
-  }
-  return next;
-}
-
-/** ENI whose table the packet's source selects (rules 1536 and 32765), or -1 for table main. */
-function sourceEni(c: Context, node: number): number {
-  const v = c.tables.nodeRoutes[node].lookup(c.p.src);
-  if (v < 0) return -1;
-  if ((v & 3) === NEXT_POD) return c.tables.deviceEni[v >> 2];
-  return (v & 3) === NEXT_LOCAL ? v >> 2 : -1;
 }
 
 /**
@@ -322,6 +286,7 @@ const reasonDeviceGone = reason("DEVICE_GONE");
 const reasonFull = reason("CONNTRACK_FULL");
 const reasonMartian = reason("MARTIAN_LOOPBACK");
 const reasonNoRoute = reason("NO_ROUTE");
+const reasonEarlyDemux = reason("TCP_EARLY_DEMUX");
 const reasonTtl = reason("TTL_EXCEEDED");
 const reasonTooBig = reason("FRAGMENTATION_NEEDED");
 const reasonInvalid = reason("INVALID_STATE");

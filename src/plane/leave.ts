@@ -3,6 +3,7 @@ import type { Context } from "./context.ts";
 import { STAGE_CONFIRM } from "./decision.ts";
 import { writeBack } from "./nat/rewrite.ts";
 import type { Parking } from "./parking.ts";
+import { enterPod } from "./policy/agent.ts";
 import { reason } from "./reasons.ts";
 import type { NodeRow } from "./rows.ts";
 import { NEXT_ENI, NEXT_POD } from "./tables.ts";
@@ -34,8 +35,9 @@ export function leave(c: Context, row: NodeRow, kind: number, target: number, fi
     return DONE;
   }
   const device = kind === NEXT_POD ? target : row.hostDevice;
-  if (fit === 0) c.deliver(device);
-  else c.cut(row.id, "device", device, mtu);
+  // Of what is cut, every piece is asked for itself, as it comes to the pod.
+  if (fit !== 0) c.cut(row.id, "device", device, mtu);
+  else if (enterPod(c, device)) c.deliver(device);
   return DONE;
 }
 

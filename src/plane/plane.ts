@@ -18,7 +18,7 @@ import {
 } from "./counters.ts";
 import { ACT_ACCEPT, type Decision, RULE_DEVICE, STAGE_DEVICE_IN, STAGE_ENI_IN } from "./decision.ts";
 import { expireFragments } from "./defragment.ts";
-import { enter, walkFabric, walkFromOutside } from "./fabric.ts";
+import { MAX_HOPS, walkFabric, walkFromOutside, walkFromSubnet } from "./fabric/walk.ts";
 import { FROM_ENI, FROM_HOST, FROM_POD } from "./from.ts";
 import { walkGenerated, walkNode } from "./host.ts";
 import { DONE, release } from "./leave.ts";
@@ -38,15 +38,14 @@ import {
   PARSE_VNET,
 } from "./packet.ts";
 import type { Parking } from "./parking.ts";
+import { enterPodPiece, leavePod } from "./policy/agent.ts";
 import { type Reason, reason } from "./reasons.ts";
 import { DEVICE_NODE, DEVICE_POD, type Patch } from "./rows.ts";
 import { NEXT_LOCAL } from "./tables.ts";
 import { slotOffset } from "./vector.ts";
 import { parsePacket } from "./wire/parse.ts";
-import { WORK_ENI_IN, WORK_ENI_OUT, WORK_NODE_OUT } from "./workQueue.ts";
+import { WORK_ENI_OUT, WORK_NODE_OUT, WORK_ROUTER } from "./workQueue.ts";
 
-/** Nodes and VPCs that one packet may pass; a packet that goes in circles with its checks off ends here. */
-const MAX_HOPS = 8;
 /** Conntrack entries that one call of {@link Plane.tick} expires at most, so that a batch is never held up. */
 const EXPIRE_BUDGET = 256;
 /** Longest time between two ticks, in milliseconds. */
@@ -61,7 +60,9 @@ export class Plane {
   readonly #staleUdp: StaleUdp;
 
   constructor(options: ContextOptions) {
-    this.context = new Context(options);
+    const c = new Context(options);
+    c.admitPiece = (device, offset, length) => enterPodPiece(c, device, offset, length);
+    this.context = c;
     this.#staleUdp = new StaleUdp(this.context.ct, options.udpCleanup ?? "reconciler");
   }
 
@@ -80,6 +81,10 @@ export class Plane {
     c.tables.apply(patch);
     for (const row of patch.put) if (row.t === "node") c.ct.setZoneLimit(row.id, row.conntrackLimit);
     for (const row of patch.gone) if (row.t === "node") c.ct.flushZone(row.id);
+    for (const row of patch.gone) if (row.t === "eni") c.tracked.table.flush(row.id);
+    for (const row of patch.gone) if (row.t === "natGateway") c.nat.flush(row.id);
+    for (const row of patch.put) if (row.t === "eniGroups") c.tracked.configure(row.eni, row.tracking);
+    for (const row of patch.gone) if (row.t === "podPolicy") c.policyFlows.table.flush(row.device);
     this.#staleUdp.apply(patch);
     c.counters[C_ROUTES] = c.tables.routeCount();
     c.counters[C_GENERATION] = c.tables.generation;
@@ -90,6 +95,9 @@ export class Plane {
     const c = this.context;
     c.now = now;
     c.ct.expire(now, EXPIRE_BUDGET);
+    c.tracked.expire(now, EXPIRE_BUDGET);
+    c.nat.expire(now, EXPIRE_BUDGET);
+    c.policyFlows.sweep(c.ct, c.tables.deviceNode, now);
     expireFragments(c);
     const { parking } = c;
     if (parking !== null)
@@ -104,7 +112,9 @@ export class Plane {
     const conntrack = c.ct.nextExpiry(now);
     const parked = c.parking === null ? -1 : c.parking.nextExpiry(now);
     const queued = Math.min(fragments < 0 ? MAX_WAIT_MS : fragments, parked < 0 ? MAX_WAIT_MS : parked);
-    return Math.min(MAX_WAIT_MS, conntrack, queued);
+    const policies = c.policyFlows.nextSweep(now, MAX_WAIT_MS);
+    const flows = Math.min(c.tracked.table.nextExpiry(now), c.nat.nextExpiry(now, MAX_WAIT_MS));
+    return Math.min(MAX_WAIT_MS, conntrack, flows, queued, policies);
   }
 
   /** Counts a read batch; {@link process} counts its packets. */
@@ -132,6 +142,7 @@ export class Plane {
     }
     const { parking } = c;
     if (parking !== null && !c.ct.trial) parking.step();
+    c.hops = 0;
     this.#enterDevice(device);
     this.#work();
     if (parking !== null && !c.ct.trial) this.#goOn(parking);
@@ -145,7 +156,7 @@ export class Plane {
       const arg = c.workArg;
       if (work === WORK_NODE_OUT) this.#follow(walkGenerated(c, arg));
       else if (work === WORK_ENI_OUT) this.#follow(arg);
-      else if (work === WORK_ENI_IN) this.#arrive(enter(c, arg), 0);
+      else if (work === WORK_ROUTER) this.#arrive(walkFromSubnet(c, arg, false));
       work = c.nextWork();
     }
   }
@@ -160,6 +171,9 @@ export class Plane {
     const random = new Int32Array(4);
     c.random.save(random);
     c.ct.beginTrial();
+    c.tracked.table.beginTrial();
+    c.nat.beginTrial();
+    c.policyFlows.table.beginTrial();
     decision.clear();
     c.decision = decision;
     try {
@@ -167,6 +181,9 @@ export class Plane {
     } finally {
       c.decision = null;
       c.ct.rollback();
+      c.tracked.table.rollback();
+      c.nat.rollback();
+      c.policyFlows.table.rollback();
       c.random.restore(random);
       c.reset();
       // Conntrack restores its own statistics, which lie in the same array.
@@ -200,6 +217,7 @@ export class Plane {
     // A decision is about another packet.
     const { decision } = c;
     c.decision = null;
+    c.hops = 0;
     this.#follow(release(c, parking, slot));
     this.#work();
     c.decision = decision;
@@ -217,7 +235,7 @@ export class Plane {
     if (kind === DEVICE_POD) {
       const node = t.deviceNode[device];
       if (p.src !== t.deviceAddress[device]) c.drop(reasonSource, node, STAGE_DEVICE_IN);
-      else this.#follow(walkNode(c, node, FROM_POD, device));
+      else if (leavePod(c, device)) this.#follow(walkNode(c, node, FROM_POD, device));
     } else if (kind === DEVICE_NODE) {
       const node = t.deviceNode[device];
       const source = t.nodeRoutes[node].lookup(p.src);
@@ -225,23 +243,27 @@ export class Plane {
         c.drop(reasonSource, node, STAGE_DEVICE_IN);
       else this.#follow(walkNode(c, node, FROM_HOST, device));
     } else if (kind > 0) {
-      if (p.src !== t.deviceAddress[device]) c.drop(reasonSource, -1, STAGE_DEVICE_IN);
+      // An appliance sends what others have sent to it.
+      const eni = t.deviceEni[device];
+      const isAppliance = eni >= 0 && t.eniCheck[eni] === 0;
+      if (p.src !== t.deviceAddress[device] && !isAppliance) c.drop(reasonSource, -1, STAGE_DEVICE_IN);
       else if (t.deviceEni[device] >= 0) this.#follow(t.deviceEni[device]);
-      else this.#arrive(walkFromOutside(c, device), 0);
+      else this.#arrive(walkFromOutside(c, device));
     } else c.drop(reasonDeviceGone, -1, STAGE_DEVICE_IN);
   }
 
   /** From the ENI that a packet leaves by, through the VPC and the nodes it reaches, until it is done. */
   #follow(eni: number): void {
-    if (eni !== DONE) this.#arrive(walkFabric(this.context, eni), 1);
+    if (eni === DONE) return;
+    this.context.hops++;
+    this.#arrive(walkFabric(this.context, eni));
   }
 
-  #arrive(eni: number, hops: number): void {
+  #arrive(eni: number): void {
     const c = this.context;
     let at = eni;
-    let hop = hops;
     while (at !== DONE) {
-      if (++hop > MAX_HOPS) {
+      if (++c.hops > MAX_HOPS) {
         c.drop(reasonLoop, c.tables.eniNode[at], STAGE_ENI_IN);
         return;
       }

@@ -57,7 +57,10 @@ export const REASONS = [
   ),
   row("SERVICE_ADDRESS_UNKNOWN", "No service has this address of the service CIDR: kube-proxy's nftables rules drop."),
   // The VPC.
-  row("SOURCE_DEST_CHECK", "The ENI's source/destination check: the source is no address of the ENI it left by."),
+  row(
+    "SOURCE_DEST_CHECK",
+    "The ENI's source/destination check: it left by an ENI without its source, or came to one without its destination.",
+  ),
   row("VPC_NO_ROUTE", "The subnet's route table has no route to the destination."),
   row("VPC_BLACKHOLE", "The route that matched is a blackhole: its target is gone."),
   row("VPC_ADDRESS_UNASSIGNED", "No ENI of the VPC has the destination address: the VPC drops silently."),
@@ -85,6 +88,45 @@ export const REASONS = [
     "The layer 4 checksum is wrong: conntrack found it INVALID, and a rule drops INVALID packets.",
   ),
   row("SOURCE_ROUTE", "The packet has a source route option, which Linux does not take (accept_source_route is 0)."),
+  // Who is allowed in the VPC.
+  row("SECURITY_GROUP_EGRESS", "No egress rule of the sending ENI's security groups allows the packet."),
+  row("SECURITY_GROUP_INGRESS", "No ingress rule of the receiving ENI's security groups allows the packet."),
+  row("SECURITY_GROUP_TABLE_FULL", "The instance tracks as many connections as it can: a new one is dropped."),
+  row("NETWORK_ACL_EGRESS", "The network ACL of the subnet that the packet leaves denies it."),
+  row("NETWORK_ACL_INGRESS", "The network ACL of the subnet that the packet enters denies it."),
+  // Gateways.
+  row("NAT_GATEWAY_PORTS_EXHAUSTED", "The NAT gateway has 55,000 connections to this destination."),
+  row("NAT_GATEWAY_NO_CONNECTION", "The NAT gateway knows no connection that the packet belongs to."),
+  row("PEERING_NOT_TRANSITIVE", "A peering connection carries packets to its other VPC's addresses alone."),
+  row("TRANSIT_GATEWAY_NO_ROUTE", "The transit gateway's route table has no route to the destination."),
+  row("TRANSIT_GATEWAY_BLACKHOLE", "The transit gateway's route that matched is a blackhole."),
+  row("TRANSIT_GATEWAY_MTU", "A transit gateway drops packets over 8500 bytes and tells nobody."),
+  row("LINK_LOCAL_UNREACHABLE", "No link-local service of the VPC has this address and port."),
+  // Network policies.
+  row("POLICY_DENY_EGRESS", "A network policy isolates the sending pod, and no egress rule allows the packet."),
+  row("POLICY_DENY_INGRESS", "A network policy isolates the receiving pod, and no ingress rule allows the packet."),
+  row("POLICY_ADMIN_DENY", "A cluster network policy denies the packet."),
+  row(
+    "POLICY_DEFAULT_DENY",
+    "The pod has no policies yet, and is denied everything until it has (DefaultDeny, strict).",
+  ),
+  // More of gateways.
+  row(
+    "NAT_GATEWAY_RESET",
+    "The NAT gateway knows no such connection (350 s idle end one): it answers with a reset.",
+    "REJECTED",
+  ),
+  row("NAT_GATEWAY_FRAGMENT", "A NAT gateway drops fragments of TCP and ICMP."),
+  row("NAT_GATEWAY_PROTOCOL", "A NAT gateway translates TCP, UDP and ICMP alone."),
+  row(
+    "GATEWAY_NOT_TRANSITIVE",
+    "A virtual private gateway or gateway endpoint takes what the VPC's own addresses send, nothing that passes through.",
+  ),
+  // Branch ENIs.
+  row(
+    "TCP_EARLY_DEMUX",
+    "The node gave a strict branch ENI's packet to a socket of its own (tcp_early_demux), and does not forward such packets.",
+  ),
 ] as const satisfies readonly ReasonRow[];
 
 export type ReasonCode = (typeof REASONS)[number]["code"];

@@ -22,6 +22,8 @@ export interface DeviceRow {
   eni: number;
   address: number;
   mtu: number;
+  /** A pod with a branch ENI and POD_SECURITY_GROUP_ENFORCING_MODE=strict: all its packets go by that ENI, both ways. */
+  strict?: true;
 }
 
 /** kube-proxy's modes, and Cilium's replacement of it as far as its per-packet path goes. */
@@ -79,6 +81,24 @@ export interface EniRow {
   sourceDestCheck: boolean;
   /** Device that a VPC host's ENI delivers to; -1 for a node's ENI. */
   hostDevice: number;
+  /** A branch ENI (`vlan.eth.N`): its address is its pod's, and the node itself has none there. */
+  branch?: true;
+}
+
+/** What aws-node's settings make of a node's rules; a node without this row has the defaults. */
+export interface NodeCniRow {
+  t: "nodeCni";
+  node: number;
+  /** AWS_VPC_CNI_NODE_PORT_SUPPORT */
+  nodePortSupport: boolean;
+  /** AWS_VPC_K8S_CNI_CONNMARK */
+  connmark: number;
+  /** The egress mark is set before kube-proxy's DNAT, as by the CNI before 1.23 with iptables in nft mode. */
+  markBeforeDnat: boolean;
+  /** AWS_EXTERNAL_SERVICE_CIDRS: rule 1535 sends these by table main. */
+  externalServices: { prefix: number; length: number }[];
+  /** net.ipv4.tcp_early_demux, which DISABLE_TCP_EARLY_DEMUX turns off. */
+  tcpEarlyDemux: boolean;
 }
 
 /** A secondary address (/32) or a /28 prefix of an ENI, as the VPC's mapping service knows it. */
@@ -93,8 +113,13 @@ export interface EniAddressRow {
 export const TARGET_LOCAL = 1;
 export const TARGET_INTERNET_GATEWAY = 2;
 export const TARGET_BLACKHOLE = 3;
-/** Straight to the hosts of a network beyond the VPC (on-premises over a gateway), without translation. */
+/** Straight to the hosts of a network beyond the VPC (a virtual private gateway, a gateway endpoint), without translation. */
 export const TARGET_NETWORK = 4;
+export const TARGET_NAT_GATEWAY = 5;
+export const TARGET_PEERING = 6;
+export const TARGET_TRANSIT_GATEWAY = 7;
+/** An ENI that forwards: a NAT instance, an appliance. */
+export const TARGET_ENI = 8;
 
 /** A route of a VPC route table. `local` routes of the VPC's CIDR blocks are rows like any other. */
 export interface VpcRouteRow {
@@ -103,8 +128,123 @@ export interface VpcRouteRow {
   prefix: number;
   length: number;
   target: number;
-  /** Network index for TARGET_NETWORK, else 0. */
+  /**
+   * TARGET_NETWORK: the network. TARGET_NAT_GATEWAY, TARGET_PEERING: its index. TARGET_TRANSIT_GATEWAY: the VPC's
+   * attachment. TARGET_ENI: the ENI. Else 0.
+   */
   arg: number;
+}
+
+/** A NAT gateway. Its ENI (a row of its own: no node, no host device, unchecked) has its addresses and its subnet. */
+export interface NatGatewayRow {
+  t: "natGateway";
+  id: number;
+  eni: number;
+  /** connectivityType private: what it translates keeps to private networks, and no public address stands behind it. */
+  isPrivate: boolean;
+}
+
+export interface PeeringRow {
+  t: "peering";
+  id: number;
+  /** The two VPCs. */
+  a: number;
+  b: number;
+  /** Largest packet: 9001, or 1500 between regions. */
+  mtu: number;
+}
+
+/** Where a VPC or a network beyond is attached to a transit gateway. */
+export interface TransitAttachmentRow {
+  t: "transitAttachment";
+  id: number;
+  /** -1: a network's attachment. */
+  vpc: number;
+  /** -1: a VPC's attachment. */
+  network: number;
+  /** VPC: the attachment's subnet, whose ACL and route table hold for what the gateway sends in; else -1. */
+  subnet: number;
+  /** The transit gateway route table that packets from this attachment are looked up in; -1: not associated. */
+  routeTable: number;
+}
+
+/** A static or propagated route of a transit gateway's route table. */
+export interface TransitRouteRow {
+  t: "transitRoute";
+  routeTable: number;
+  prefix: number;
+  length: number;
+  /** -1: blackhole. */
+  attachment: number;
+}
+
+/** A network beyond the VPCs, and the way into one of them: by a transit gateway's attachment, or by the VPC's own gateway. */
+export interface NetworkRow {
+  t: "network";
+  id: number;
+  /** -1: no transit gateway attachment; hosts reach the VPC of their {@link OutsideRow}. */
+  attachment: number;
+  /** Largest packet of its link to the gateway. */
+  mtu: number;
+}
+
+/** Any protocol, in rules of security groups and network ACLs. */
+export const PROTOCOL_ALL = -1;
+/** No group: a rule of a security group that names a CIDR block. */
+export const NO_GROUP = -1;
+
+export interface SecurityGroupRule {
+  /** IANA number or PROTOCOL_ALL. */
+  protocol: number;
+  /** TCP and UDP: first and last port. ICMP: type and code, -1 is any. Other protocols: ignored. */
+  fromPort: number;
+  toPort: number;
+  /** The other end: a block, or (group not NO_GROUP) the private addresses of the ENIs that are in a group. */
+  prefix: number;
+  length: number;
+  group: number;
+}
+
+export interface SecurityGroupRow {
+  t: "securityGroup";
+  id: number;
+  vpc: number;
+  ingress: SecurityGroupRule[];
+  egress: SecurityGroupRule[];
+}
+
+/** The groups that an ENI is in. An ENI without this row is not filtered: its VPC has no groups. */
+export interface EniGroupsRow {
+  t: "eniGroups";
+  eni: number;
+  groups: number[];
+  /** Idle timeouts in milliseconds, and how many connections the ENI's instance tracks; EC2's defaults without it. */
+  tracking?: { limit: number; tcpEstablished: number; udpStream: number; udp: number };
+}
+
+export interface AclRule {
+  number: number;
+  protocol: number;
+  fromPort: number;
+  toPort: number;
+  prefix: number;
+  length: number;
+  allow: boolean;
+}
+
+/** Rules in ascending order of their numbers; what none matches is denied. */
+export interface NetworkAclRow {
+  t: "networkAcl";
+  id: number;
+  ingress: AclRule[];
+  egress: AclRule[];
+}
+
+/** The ACL of a subnet; a subnet without this row has the default one, which allows everything. */
+export interface SubnetAclRow {
+  t: "subnetAcl";
+  subnet: number;
+  acl: number;
 }
 
 export interface SubnetRow {
@@ -238,9 +378,74 @@ export interface LocalAddressRow {
   limit?: number;
 }
 
+/** Any protocol and port in a policy's entry (the agent's ANY_IP_PROTOCOL), and an entry that denies (RESERVED_IP_PROTOCOL). */
+export const POLICY_ANY_PROTOCOL = 254;
+export const POLICY_DENY_PROTOCOL = 255;
+
+/** Who enforces policies: AWS's agent at the pod's device, or conntrack on the node's way, as the API documents it. */
+export const POLICY_ENGINE_AWS = 0;
+export const POLICY_ENGINE_UPSTREAM = 1;
+
+/** A pod's state, and its cluster policies' (the agent's pod_state). */
+export const POLICIES_APPLIED = 0;
+export const POLICY_DEFAULT_ALLOW = 1;
+export const POLICY_DEFAULT_DENY = 2;
+
+// What a cluster policy's entry does: the last digit of its order.
+export const POLICY_ACTION_DENY = 0;
+export const POLICY_ACTION_ALLOW = 1;
+export const POLICY_ACTION_PASS = 2;
+/** An order's digits: priority * 10 + action. From this order on it is the baseline tier's. */
+export const POLICY_ORDER_ACTIONS = 10;
+export const POLICY_BASELINE_ORDER = 2_000_000;
+
+/** What a pod's agent logs: nothing, what it drops, everything. */
+export const POLICY_LOG_NOTHING = 0;
+export const POLICY_LOG_DENIED = 1;
+export const POLICY_LOG_ALL = 2;
+
+export interface PolicyEntry {
+  /** IANA number, POLICY_ANY_PROTOCOL or POLICY_DENY_PROTOCOL. */
+  protocol: number;
+  /** 0: any port. */
+  fromPort: number;
+  /** 0: fromPort alone. */
+  toPort: number;
+  /** The rule of a policy that it comes from: what the number means, control's names say. */
+  rule: number;
+  /** Cluster policies: priority * 10 + action; the lowest that matches counts. Else 0. */
+  order: number;
+}
+
+/** What a table of policies says of a prefix. Only the longest prefix that holds an address is asked. */
+export interface PolicyPrefixRow {
+  t: "policyPrefix";
+  /** Index of the table: one direction of all pods that are selected alike. */
+  table: number;
+  prefix: number;
+  length: number;
+  entries: PolicyEntry[];
+}
+
+/** A pod that policies are enforced for; -1: it has no such table, nothing is said of any address. */
+export interface PodPolicyRow {
+  t: "podPolicy";
+  device: number;
+  engine: typeof POLICY_ENGINE_AWS | typeof POLICY_ENGINE_UPSTREAM;
+  ingress: number;
+  egress: number;
+  clusterIngress: number;
+  clusterEgress: number;
+  state: number;
+  clusterState: number;
+  /** POLICY_LOG_*. */
+  log: number;
+}
+
 export type Row =
   | DeviceRow
   | NodeRow
+  | NodeCniRow
   | EniRow
   | EniAddressRow
   | VpcRouteRow
@@ -249,7 +454,18 @@ export type Row =
   | OutsideRow
   | ServiceRow
   | HostPortRow
-  | LocalAddressRow;
+  | LocalAddressRow
+  | NatGatewayRow
+  | PeeringRow
+  | TransitAttachmentRow
+  | TransitRouteRow
+  | NetworkRow
+  | SecurityGroupRow
+  | EniGroupsRow
+  | NetworkAclRow
+  | SubnetAclRow
+  | PolicyPrefixRow
+  | PodPolicyRow;
 
 /** One change of a snapshot: a row to put, or a row to remove (its identity fields are read, the rest ignored). */
 export interface Patch {

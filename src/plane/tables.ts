@@ -1,4 +1,10 @@
+import { Gateways } from "./fabric/gateways.ts";
+import { NetworkAcls } from "./fabric/networkAcls.ts";
+import { TARGET_BITS } from "./fabric/routeValue.ts";
+import { SecurityGroups } from "./fabric/securityGroups.ts";
 import { Lpm } from "./lpm/lpm.ts";
+import { DEFAULT_NODE_CNI, type NodeCni, nodeCniOf } from "./nodeCni.ts";
+import { PolicyTables } from "./policy/policyTables.ts";
 import {
   DEVICE_POD,
   type DeviceRow,
@@ -8,6 +14,7 @@ import {
   type Patch,
   type Row,
   type SubnetRow,
+  TARGET_NETWORK,
   type VpcRouteRow,
 } from "./rows.ts";
 import { Services } from "./services/services.ts";
@@ -20,6 +27,9 @@ export const NEXT_ENI = 2;
 /** Values of the SNAT exemption table. */
 export const EXEMPT_VPC = 0;
 export const EXEMPT_EXCLUDED = 1;
+
+/** Network of an {@link OutsideRow} that is the internet. */
+const INTERNET = 0;
 
 /** Small tables: a node has tens of routes. */
 const NODE_DIRECT_BITS = 8;
@@ -48,6 +58,8 @@ export class Tables {
   /** Network that a host outside the VPC belongs to, and the VPC whose gateway it reaches; -1 for other devices. */
   deviceNetwork = new Int32Array(0);
   deviceVpc = new Int32Array(0);
+  /** 1: a pod with a branch ENI in strict mode. */
+  deviceStrict = new Int32Array(0);
 
   eniNode = new Int32Array(0);
   eniDeviceNumber = new Int32Array(0);
@@ -58,6 +70,10 @@ export class Tables {
   eniPublic = new Int32Array(0);
   eniCheck = new Int32Array(0);
   eniHostDevice = new Int32Array(0);
+  /** 1: a branch ENI, `vlan.eth.N` on its node. */
+  eniBranch = new Int32Array(0);
+  /** Pod whose strict branch ENI it is, or -1. */
+  eniStrictPod = new Int32Array(0);
 
   subnetRouteTable = new Int32Array(0);
   subnetRouter = new Int32Array(0);
@@ -65,6 +81,7 @@ export class Tables {
   readonly nodes: (NodeRow | null)[] = [];
   /** Main table and local table of each node in one: pods, the node's own addresses, default by the primary ENI. */
   readonly nodeRoutes: Lpm[] = [];
+  readonly #nodeCni: NodeCni[] = [];
   /** Address of each node's own DNS that conntrack leaves alone; -1: none. */
   nodeUntracked = new Int32Array(0);
   /** Of each node's VPC resolver addresses, packets a second that an ENI may send there. */
@@ -74,14 +91,18 @@ export class Tables {
   readonly mapping: Lpm[] = [];
   /** Destinations that a VPC's nodes do not source-translate. */
   readonly exempt: Lpm[] = [];
-  /** Public addresses of a VPC's internet gateway, to ENI. */
-  readonly publicAddresses: Lpm[] = [];
-  /** VPC route tables; value = target | argument << 3. */
+  /** Public addresses of all VPCs' internet gateways, to ENI. */
+  readonly publicAddresses = new Lpm({ directBits: NODE_DIRECT_BITS });
+  /** VPC route tables; value = target | argument << TARGET_BITS. */
   readonly routeTables: Lpm[] = [];
   /** Hosts beyond a gateway, by network: address to device. */
   readonly outside: Lpm[] = [];
 
   readonly services = new Services();
+  readonly gateways = new Gateways();
+  readonly securityGroups = new SecurityGroups();
+  readonly networkAcls = new NetworkAcls();
+  readonly policies = new PolicyTables();
 
   /** Applies a patch as a whole; rows that go are taken out before rows that come. */
   apply(patch: Patch): void {
@@ -92,26 +113,29 @@ export class Tables {
 
   /** Routes in all longest-prefix-match tables. */
   routeCount(): number {
-    let n = 0;
-    for (const list of [
-      this.nodeRoutes,
-      this.mapping,
-      this.exempt,
-      this.publicAddresses,
-      this.routeTables,
-      this.outside,
-    ])
+    let n = this.publicAddresses.size + this.gateways.routeCount();
+    for (const list of [this.nodeRoutes, this.mapping, this.exempt, this.routeTables, this.outside])
       for (const t of list) n += t.size;
     return n;
   }
 
+  /** The VPC CNI's settings on a node. */
+  cniOf(node: number): NodeCni {
+    return this.#nodeCni[node] ?? DEFAULT_NODE_CNI;
+  }
+
   #put(row: Row): void {
+    if (this.gateways.put(row)) return;
     switch (row.t) {
       case "device":
         this.#putDevice(row);
         break;
       case "node":
         this.#putNode(row);
+        break;
+      case "nodeCni":
+        while (this.#nodeCni.length < row.node) this.#nodeCni.push(DEFAULT_NODE_CNI);
+        this.#nodeCni[row.node] = nodeCniOf(row);
         break;
       case "eni":
         this.#putEni(row);
@@ -139,19 +163,39 @@ export class Tables {
         lpmAt(this.outside, row.network, NODE_DIRECT_BITS).insert(row.address, 32, row.device);
         this.deviceNetwork = grow(this.deviceNetwork, row.device + 1);
         this.deviceVpc = grow(this.deviceVpc, row.device + 1);
+        // The host of an AWS service is on the internet, too: the row of its own network comes behind that one.
         this.deviceNetwork[row.device] = row.network;
         this.deviceVpc[row.device] = row.vpc;
         break;
       case "service":
         this.services.put(row);
         break;
+      case "securityGroup":
+        this.securityGroups.put(row);
+        break;
+      case "eniGroups":
+        this.securityGroups.putMembers(row);
+        break;
+      case "networkAcl":
+        this.networkAcls.put(row);
+        break;
+      case "subnetAcl":
+        this.networkAcls.putSubnet(row.subnet, row.acl);
+        break;
       case "hostPort":
         this.services.putHostPort(row);
+        break;
+      case "policyPrefix":
+        this.policies.put(row);
+        break;
+      case "podPolicy":
+        this.policies.putPod(row);
         break;
     }
   }
 
   #remove(row: Row): void {
+    if (this.gateways.remove(row)) return;
     switch (row.t) {
       case "device":
         this.#removeDevice(row.id);
@@ -160,6 +204,9 @@ export class Tables {
         this.nodes[row.id] = null;
         this.nodeRoutes[row.id]?.delete(0, 0);
         this.services.removeNode(row.id);
+        break;
+      case "nodeCni":
+        if (row.node < this.#nodeCni.length) this.#nodeCni[row.node] = DEFAULT_NODE_CNI;
         break;
       case "eni":
         this.#removeEni(row.id);
@@ -173,22 +220,45 @@ export class Tables {
         break;
       case "subnet":
         this.subnetRouteTable[row.id] = -1;
+        this.gateways.removeSubnet(row.id);
         break;
       case "vpcRoute":
         this.routeTables[row.routeTable]?.delete(row.prefix, row.length);
+        this.gateways.removeVpcRoute(row);
         break;
       case "snatExempt":
         this.exempt[row.vpc]?.delete(row.prefix, row.length);
         break;
       case "outside":
         deleteIf(this.outside[row.network], row.address, 32, row.device);
-        if (this.deviceNetwork[row.device] === row.network) this.deviceNetwork[row.device] = -1;
+        if (this.deviceNetwork[row.device] === row.network) {
+          const stays = this.outside[INTERNET]?.lookup(row.address) === row.device;
+          this.deviceNetwork[row.device] = stays ? INTERNET : -1;
+        }
         break;
       case "service":
         this.services.remove(row.id);
         break;
+      case "securityGroup":
+        this.securityGroups.remove(row.id);
+        break;
+      case "eniGroups":
+        this.securityGroups.removeMembers(row.eni);
+        break;
+      case "networkAcl":
+        this.networkAcls.remove(row.id);
+        break;
+      case "subnetAcl":
+        this.networkAcls.removeSubnet(row.subnet, row.acl);
+        break;
       case "hostPort":
         this.services.removeHostPort(row);
+        break;
+      case "policyPrefix":
+        this.policies.remove(row);
+        break;
+      case "podPolicy":
+        this.policies.removePod(row.device);
         break;
     }
   }
@@ -217,18 +287,26 @@ export class Tables {
     this.deviceMtu = grow(this.deviceMtu, size);
     this.deviceNetwork = grow(this.deviceNetwork, size);
     this.deviceVpc = grow(this.deviceVpc, size);
+    this.deviceStrict = grow(this.deviceStrict, size);
     if (this.deviceKind[row.id] > 0) this.#removeDevice(row.id);
     this.deviceKind[row.id] = row.kind;
     this.deviceNode[row.id] = row.node;
     this.deviceEni[row.id] = row.eni;
     this.deviceAddress[row.id] = row.address;
     this.deviceMtu[row.id] = row.mtu;
-    if (row.kind === DEVICE_POD) this.#routes(row.node).insert(row.address, 32, (row.id << 2) | NEXT_POD);
+    this.deviceStrict[row.id] = row.strict === true ? 1 : 0;
+    if (row.strict === true) {
+      // Table main knows nothing of the pod: the node itself reaches it by the VPC.
+      this.eniStrictPod = grow(this.eniStrictPod, row.eni + 1);
+      this.eniStrictPod[row.eni] = row.id;
+    } else if (row.kind === DEVICE_POD) this.#routes(row.node).insert(row.address, 32, (row.id << 2) | NEXT_POD);
   }
 
   #removeDevice(id: number): void {
     if (this.deviceKind[id] === DEVICE_POD)
       deleteIf(this.nodeRoutes[this.deviceNode[id]], this.deviceAddress[id], 32, (id << 2) | NEXT_POD);
+    const eni = this.deviceEni[id];
+    if (this.deviceStrict[id] === 1 && this.eniStrictPod[eni] === id) this.eniStrictPod[eni] = -1;
     this.deviceKind[id] = -1;
   }
 
@@ -250,6 +328,8 @@ export class Tables {
     this.eniPublic = grow(this.eniPublic, size);
     this.eniCheck = grow(this.eniCheck, size);
     this.eniHostDevice = grow(this.eniHostDevice, size);
+    this.eniBranch = grow(this.eniBranch, size);
+    this.eniStrictPod = grow(this.eniStrictPod, size);
     if (this.eniMtu[row.id] > 0) this.#removeEni(row.id);
     this.eniNode[row.id] = row.node;
     this.eniDeviceNumber[row.id] = row.deviceNumber;
@@ -260,10 +340,10 @@ export class Tables {
     this.eniPublic[row.id] = row.publicAddress;
     this.eniCheck[row.id] = row.sourceDestCheck ? 1 : 0;
     this.eniHostDevice[row.id] = row.hostDevice;
+    this.eniBranch[row.id] = row.branch === true ? 1 : 0;
     lpmAt(this.mapping, row.vpc, VPC_DIRECT_BITS).insert(row.address, 32, row.id);
-    if (row.publicAddress !== 0)
-      lpmAt(this.publicAddresses, row.vpc, NODE_DIRECT_BITS).insert(row.publicAddress, 32, row.id);
-    if (row.node >= 0) {
+    if (row.publicAddress !== 0) this.publicAddresses.insert(row.publicAddress, 32, row.id);
+    if (row.node >= 0 && row.branch !== true) {
       this.#routes(row.node).insert(row.address, 32, (row.id << 2) | NEXT_LOCAL);
     }
   }
@@ -271,7 +351,7 @@ export class Tables {
   #removeEni(id: number): void {
     const vpc = this.eniVpc[id];
     deleteIf(this.mapping[vpc], this.eniAddress[id], 32, id);
-    if (this.eniPublic[id] !== 0) deleteIf(this.publicAddresses[vpc], this.eniPublic[id], 32, id);
+    if (this.eniPublic[id] !== 0) deleteIf(this.publicAddresses, this.eniPublic[id], 32, id);
     const node = this.eniNode[id];
     if (node >= 0) {
       deleteIf(this.nodeRoutes[node], this.eniAddress[id], 32, (id << 2) | NEXT_LOCAL);
@@ -284,8 +364,8 @@ export class Tables {
     this.subnetRouter = grow(this.subnetRouter, row.id + 1);
     this.subnetRouteTable[row.id] = row.routeTable;
     this.subnetRouter[row.id] = (row.prefix + 1) | 0;
+    this.gateways.putSubnet(row);
     lpmAt(this.mapping, row.vpc, VPC_DIRECT_BITS);
-    lpmAt(this.publicAddresses, row.vpc, NODE_DIRECT_BITS);
     lpmAt(this.exempt, row.vpc, NODE_DIRECT_BITS);
     lpmAt(this.routeTables, row.routeTable, NODE_DIRECT_BITS);
   }
@@ -296,18 +376,15 @@ export class Tables {
       row.length,
       row.target | (row.arg << TARGET_BITS),
     );
+    this.gateways.putVpcRoute(row);
     // A network without a host still has a table, so that the lookup needs no check.
-    lpmAt(this.outside, row.arg, NODE_DIRECT_BITS);
+    if (row.target === TARGET_NETWORK) lpmAt(this.outside, row.arg, NODE_DIRECT_BITS);
   }
 
   #routes(node: number): Lpm {
     return lpmAt(this.nodeRoutes, node, NODE_DIRECT_BITS);
   }
 }
-
-/** Bits of a route table's value that hold the target; the argument is above. */
-export const TARGET_BITS = 3;
-export const TARGET_MASK = 7;
 
 /** The table at an index, made with all before it where they are missing. */
 function lpmAt(list: Lpm[], index: number, directBits: number): Lpm {

@@ -6,8 +6,8 @@ const CAPACITY = 4096;
 export const WORK_NODE_OUT = 1;
 /** A piece that leaves by an ENI. Argument: ENI. */
 export const WORK_ENI_OUT = 2;
-/** A packet that the VPC made for an ENI. Argument: ENI. */
-export const WORK_ENI_IN = 3;
+/** A packet at a subnet's router: an ICMP error that it made, a piece that a gateway cut. Argument: subnet. */
+export const WORK_ROUTER = 3;
 
 /** What arose from the packet that is being forwarded, and has a way of its own before it. First in, first out. */
 export class WorkQueue {
@@ -15,6 +15,7 @@ export class WorkQueue {
   readonly #args = new Int32Array(CAPACITY);
   readonly #offsets = new Int32Array(CAPACITY);
   readonly #lengths = new Int32Array(CAPACITY);
+  readonly #hops = new Int32Array(CAPACITY);
   #head = 0;
   #tail = 0;
 
@@ -23,15 +24,18 @@ export class WorkQueue {
   /** Arena offset of its IP header. */
   offset = 0;
   length = 0;
+  /** Nodes and gateways that it has passed. */
+  hops = 0;
 
   /** @returns whether there was room. */
-  push(kind: number, arg: number, offset: number, length: number): boolean {
+  push(kind: number, arg: number, offset: number, length: number, hops: number): boolean {
     if (this.#tail === CAPACITY) return false;
     const i = this.#tail++;
     this.#kinds[i] = kind;
     this.#args[i] = arg;
     this.#offsets[i] = offset;
     this.#lengths[i] = length;
+    this.#hops[i] = hops;
     return true;
   }
 
@@ -45,6 +49,7 @@ export class WorkQueue {
     this.arg = this.#args[i];
     this.offset = this.#offsets[i];
     this.length = this.#lengths[i];
+    this.hops = this.#hops[i];
     return this.#kinds[i];
   }
 

@@ -2,6 +2,7 @@ import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { Podplane, QUICKSTART } from "./podplane.ts";
+import { until } from "./support/wait.ts";
 
 const NAME = "connection-reset-74839";
 const FIVE_LINES = [1, 2, 3, 4, 5].map((n) => `line ${n}: answered\n`).join("");
@@ -31,7 +32,11 @@ async function run(setting: string, value: string) {
     "server",
     "80",
   );
-  const server = await podplane.must("logs", "pod/server");
+  let server = "";
+  await until("the server to see the end of the connection", async () => {
+    server = await podplane.must("logs", "pod/server");
+    return /connection lost|the client closed/.test(server);
+  });
   const states = (await podplane.get("conntrack")).filter((c) => c.protocol === "tcp").map((c) => c.state);
   const metrics = await podplane.finish();
   expect(server).toContain("sent a segment to");

@@ -32,6 +32,8 @@ export interface CapacityQuestion {
   readonly subnet?: SubnetSupply | null;
   /** Subnet of the ENIs that pods are on, with custom networking or pod subnets. */
   readonly podSubnet?: SubnetSupply | null;
+  /** Why no ENI gives the node's pods addresses, though they have subnets of their own; null or nothing: one can. */
+  readonly podSubnetGap?: string | null;
   /** The DaemonSet's if not given. */
   readonly warm?: WarmTargets;
 }
@@ -52,6 +54,8 @@ export interface CapacityAnswer extends Omit<ModeRoom, "mode" | "type" | "attach
   readonly held: HeldAddresses | null;
   /** Pods with addresses of their own that were asked for on each node, or null. */
   readonly asked: number | null;
+  /** Addresses for pods if the primary ENI gave some too; null: it does. */
+  readonly withPrimary: number | null;
   /** As many as each node can have. */
   readonly pods: number;
   /** Whether the pods asked for fit; null: none were asked for. */
@@ -81,6 +85,7 @@ function answer(question: CapacityQuestion, mode: CapacityMode): CapacityAnswer 
     maxPods: question.maxPods ?? null,
     subnet: question.subnet ?? null,
     podSubnet: mode.podSubnet ? (question.podSubnet ?? null) : null,
+    podSubnetGap: mode.podSubnet ? (question.podSubnetGap ?? null) : null,
   };
   const limits = capacityLimits(room, max, demand);
   const [first] = limits;
@@ -97,6 +102,7 @@ function answer(question: CapacityQuestion, mode: CapacityMode): CapacityAnswer 
     slots: room.slots,
     addressesPerSlot: room.addressesPerSlot,
     podAddresses: room.podAddresses,
+    withPrimary: mode.podSubnet ? room.podAddresses + room.slotsPerEni * room.addressesPerSlot : null,
     trunk: room.trunk,
     branchEnis: room.branchEnis,
     addresses: room.addresses,

@@ -3,6 +3,7 @@ import { plural, type SubnetDemand, subnetLimit } from "./capacitySubnet.ts";
 
 /** What can bind how many pods with addresses of their own a node has. In the order that decides between equals. */
 export const LIMIT_KINDS = [
+  "zone of pod subnets",
   "branch ENIs",
   "addresses in subnet",
   "prefixes in subnet",
@@ -27,11 +28,14 @@ export interface LimitDemand extends SubnetDemand {
   readonly pods: number | null;
   /** kubelet's --max-pods where it is not the recommended one. */
   readonly maxPods: number | null;
+  /** Why no ENI gives pods addresses; null: one can. */
+  readonly podSubnetGap: string | null;
 }
 
 function slotLimit(room: ModeRoom, { securityGroupPods }: LimitDemand): CapacityLimit {
   const branch = Math.min(securityGroupPods ?? room.branchEnis, room.branchEnis);
-  const slots = `${plural(room.enis, "ENI")} x ${plural(room.slotsPerEni, "slot")}`;
+  const beside = room.mode.podSubnet ? " beside the primary one" : "";
+  const slots = `${plural(room.enis, "ENI")}${beside} x ${plural(room.slotsPerEni, "slot")}`;
   const each = room.addressesPerSlot > 1 ? ` x ${room.addressesPerSlot}` : "";
   const fallback = room.mode.prefixes && room.addressesPerSlot === 1;
   const beyond = room.branchEnis > 0 ? `, and ${plural(room.branchEnis, "branch ENI")}` : "";
@@ -79,7 +83,9 @@ function branchLimit(room: ModeRoom, { pods, securityGroupPods }: LimitDemand): 
 /** All that limits a node's pods, the first to bind first. */
 export function capacityLimits(room: ModeRoom, max: MaxPods, demand: LimitDemand): CapacityLimit[] {
   const subnet = subnetLimit(room, demand);
+  const gap = demand.podSubnetGap;
   const limits = [
+    gap === null ? null : { kind: "zone of pod subnets" as const, pods: 0, text: gap },
     branchLimit(room, demand),
     subnet === null ? null : { kind: `${subnet.of} in subnet` as const, pods: subnet.pods, text: subnet.text },
     slotLimit(room, demand),

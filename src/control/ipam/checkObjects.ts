@@ -1,6 +1,4 @@
-import { nodeLabels } from "../kube/nodeLabels.ts";
 import { suggestion } from "../near.ts";
-import { cniSettings } from "../objects/cniEnv.ts";
 import type { EniConfig } from "../objects/eniConfig.ts";
 import type { ObjectPath } from "../objects/finding.ts";
 import type { LabObject } from "../objects/kinds.ts";
@@ -11,7 +9,6 @@ import type { SecurityGroupPolicy } from "../objects/securityGroupPolicy.ts";
 import { DEFAULT_SERVICE_ACCOUNT } from "../objects/serviceAccount.ts";
 import { findSecurityGroup, findSubnet, unknownReference } from "../vpc/references.ts";
 import { checkNodeClasses } from "./auto/checkNodeClass.ts";
-import { resolveEniConfigName } from "./standard/eniConfig.ts";
 
 function checkGroups(lab: Lab, object: LabObject, path: ObjectPath, groups: readonly string[]): ObjectProblem[] {
   const { vpc } = lab.spec;
@@ -22,25 +19,11 @@ function checkGroups(lab: Lab, object: LabObject, path: ObjectPath, groups: read
   );
 }
 
-/** What is wrong with an ENIConfig's subnet: an ENI is attached to instances of its subnet's availability zone alone. */
-function subnetProblems(lab: Lab, config: EniConfig): string[] {
-  const { vpc, cluster, nodes } = lab.spec;
-  const { env } = cluster.cni;
-  const subnet = findSubnet(vpc, config.spec.subnet);
-  if (subnet === null) return [unknownReference("subnet", config.spec.subnet, vpc.subnets)];
-  if (!cniSettings(env).customNetworking || cluster.mode === "auto") return [];
-  const zone = subnet.availabilityZone;
-  return nodes.flatMap((node) => {
-    const nodeZone = findSubnet(vpc, node.subnet)?.availabilityZone ?? zone;
-    const name = resolveEniConfigName({ labels: nodeLabels(lab, node), annotations: node.annotations }, env);
-    if (name !== config.metadata.name || nodeZone === zone) return [];
-    return `expected a subnet in ${nodeZone}, where node ${node.name} is, got ${subnet.name} in ${zone}; change it, or let the node use another ENIConfig`;
-  });
-}
-
 function checkEniConfig(lab: Lab, config: EniConfig): ObjectProblem[] {
+  const { vpc } = lab.spec;
+  const message = unknownReference("subnet", config.spec.subnet, vpc.subnets);
   return [
-    ...subnetProblems(lab, config).map((message) => ({ object: config, path: ["spec", "subnet"], message })),
+    ...(findSubnet(vpc, config.spec.subnet) === null ? [{ object: config, path: ["spec", "subnet"], message }] : []),
     ...checkGroups(lab, config, ["spec", "securityGroups"], config.spec.securityGroups),
   ];
 }

@@ -2,7 +2,7 @@ import { Random } from "../../plane/random.ts";
 import { type Process, sleep, spawn } from "../time/process.ts";
 import { Timeline } from "../time/timeline.ts";
 import { Ec2 } from "../vpc/ec2/ec2.ts";
-import type { Ec2Settings, Ec2Subnet } from "../vpc/ec2/types.ts";
+import type { Ec2Settings, Ec2Subnet, PlacedEni } from "../vpc/ec2/types.ts";
 import { AutoAgent } from "./auto/autoAgent.ts";
 import type { AutoSettings } from "./auto/settings.ts";
 import { DEFAULT_KUBELET, type KubeletSettings, Kubelets, type WaitingPod } from "./kubelets.ts";
@@ -35,6 +35,8 @@ export interface IpamInput {
 export interface IpamNode extends AgentNode {
   /** Primary address of the instance, int32; null: EC2 chooses. */
   readonly address: number | null;
+  /** ENIs that it has from the start, the primary one among them; none: a primary ENI alone. */
+  readonly enis?: readonly PlacedEni[];
   readonly agent: AgentSettings;
 }
 
@@ -102,8 +104,8 @@ export class Ipam {
    */
   addNode(node: IpamNode): void {
     if (this.#nodes.has(node.name)) throw new RangeError(`${node.name} is there already`);
-    const { name, instanceType, limits, subnet, address, securityGroups } = node;
-    this.ec2.launchInstance({ name, instanceType, limits, subnet, address, securityGroups, tags: {} });
+    const { name, instanceType, limits, subnet, address, securityGroups, enis = [] } = node;
+    this.ec2.launchInstance({ name, instanceType, limits, subnet, address, securityGroups, tags: {}, enis });
     const agent = this.#agent(node, null);
     this.#nodes.set(name, { node, agent });
     if (this.#takesBranches(node)) this.#podEnis.addNode(node, this.#trunkPlace(node));
@@ -135,9 +137,18 @@ export class Ipam {
     const entry = this.#entry(node);
     if (pod.securityGroups !== null) {
       const subnet = this.#trunkPlace(entry.node).subnet ?? entry.node.subnet;
-      this.#podEnis.request(pod.key, node, pod.securityGroups, subnet);
+      this.#podEnis.request(pod.key, node, { ...pod, securityGroups: pod.securityGroups, subnet });
     }
     this.#kubelets.add(pod, node);
+  }
+
+  /**
+   * A pod that has its address since before the node's daemon starts, as the daemon's checkpoint tells it. To be called for
+   * a node that has just been added; where no ENI of the node has the address, the pod asks for it as any other.
+   */
+  adoptPod(pod: PodRequest & { readonly address: number }, node: string): void {
+    if (pod.securityGroups === null) this.#entry(node).agent.adopt(pod.key, pod.address);
+    this.addPod(pod, node);
   }
 
   /** A pod is gone from its node; no such pod is no error. */

@@ -10,6 +10,8 @@ export interface PodRequest {
   readonly key: string;
   /** Device number of the ENI it must be of (a lab's annotation, not AWS's), or null for any. */
   readonly deviceNumber: number | null;
+  /** The address that it must have, int32 (a lab's annotation, not AWS's); null or nothing: any. */
+  readonly address?: number | null;
   /** Security groups of a SecurityGroupPolicy that matches it: it gets a branch ENI of its own. Null: none matches. */
   readonly securityGroups: readonly string[] | null;
 }
@@ -85,6 +87,8 @@ export interface NodeAgent {
    * @param keepCheckpoint false: the checkpoint file is lost too, as on a node whose disk was wiped.
    */
   stop(keepCheckpoint: boolean): void;
+  /** A pod has had an address since before the daemon's first start: its checkpoint says so. */
+  adopt(pod: string, address: number): void;
   /** Whether it answers: not before its start-up is done. */
   readonly ready: boolean;
   /**

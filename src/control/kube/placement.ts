@@ -1,7 +1,8 @@
+import { parseAddress } from "../../plane/wire/address.ts";
 import { suggestion } from "../near.ts";
 import { objectKey } from "../objects/kinds.ts";
 import type { ObjectProblem } from "../objects/objectError.ts";
-import { ENI_ANNOTATION } from "../objects/pod.ts";
+import { ADDRESS_ANNOTATION, ENI_ANNOTATION } from "../objects/pod.ts";
 import { deviceNumberOf } from "../vpc/eni.ts";
 import type { DesiredPod } from "./deployments.ts";
 import { hostPortsOf } from "./hostPorts.ts";
@@ -35,6 +36,13 @@ export function wantedDevice(pod: DesiredPod): number | null | undefined {
   const text = pod.annotations[ENI_ANNOTATION];
   if (text === undefined) return null;
   return deviceNumberOf(text) ?? undefined;
+}
+
+/** The address that the pod's annotation asks for, int32; null: any; undefined: the annotation is no address. */
+export function wantedAddress(pod: DesiredPod): number | null | undefined {
+  const text = pod.annotations[ADDRESS_ANNOTATION];
+  if (text === undefined) return null;
+  return parseAddress(text) ?? undefined;
 }
 
 function mayStay(pod: DesiredPod, place: Placement, nodes: readonly SchedulerNode[]): boolean {
@@ -181,6 +189,13 @@ export function placePods(pods: readonly DesiredPod[], input: PlacementInput, pr
         path,
         message: `expected an interface such as eth1, got ${got}; write eth0, eth1, ...`,
       });
+      continue;
+    }
+    if (wantedAddress(pod) === undefined) {
+      const path = [...pod.at, "metadata", "annotations", ADDRESS_ANNOTATION];
+      const got = JSON.stringify(pod.annotations[ADDRESS_ANNOTATION]);
+      const message = `expected an IPv4 address such as 10.0.1.20, got ${got}; write one of an ENI of the pod's node`;
+      problems.push({ object: pod.owner, path, message });
       continue;
     }
     const problem = placer.place(pod, device);

@@ -1,7 +1,9 @@
 import { z } from "zod";
+import { parseCidr } from "../../plane/wire/address.ts";
+import { type Cidr, toCidr } from "../vpc/cidr.ts";
 import { COUNTS, FLAGS, TEXTS } from "./cniVariables.ts";
 import { cidrList, mtuText, splitList } from "./fields.ts";
-import { goBoolean, goInteger } from "./goText.ts";
+import { goBoolean, goInteger, goIntegerOfAnyBase } from "./goText.ts";
 
 /** Seconds for which an address cannot be given again (README, IP_COOLDOWN_PERIOD). */
 const DEFAULT_COOLDOWN = 30;
@@ -11,6 +13,8 @@ const DEFAULT_MTU = 9001;
 /** Key of the node annotation and the node label that name an ENIConfig (pkg/eniconfig/eniconfig.go). */
 const DEFAULT_ENI_CONFIG_KEY = "k8s.amazonaws.com/eniConfig";
 const VETH_PREFIX_MAX = 4;
+const DEFAULT_CONNMARK = 0x80;
+const CONNMARK_MAX = 0xffff_ffff;
 
 const SNAT_MODES = ["prng", "hashrandom", "none"] as const;
 const POLICY_MODES = ["standard", "strict", "none"];
@@ -137,6 +141,18 @@ export interface CniSettings {
   /** Empty while externalSnat is on, as in the CNI. */
   readonly excludeSnatCidrs: readonly string[];
   readonly randomizeSnat: (typeof SNAT_MODES)[number];
+  readonly nodePortSupport: boolean;
+  /** AWS_VPC_K8S_CNI_CONNMARK, 1 to 2^32 - 1. */
+  readonly connmark: number;
+  /** AWS_EXTERNAL_SERVICE_CIDRS, without what aws-node skips. */
+  readonly externalServiceCidrs: readonly Cidr[];
+  readonly tcpEarlyDemux: boolean;
+}
+
+/** AWS_VPC_K8S_CNI_CONNMARK as getConnmark reads it (pkg/networkutils/network.go); null: it takes 0x80. */
+export function connmarkOf(text: string): number | null {
+  const mark = goIntegerOfAnyBase(text);
+  return mark !== null && mark > 0 && mark <= CONNMARK_MAX ? mark : null;
 }
 
 export function cniSettings(env: CniEnv): CniSettings {
@@ -165,5 +181,11 @@ export function cniSettings(env: CniEnv): CniSettings {
     externalSnat,
     excludeSnatCidrs: externalSnat ? [] : splitList(text(env, "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS")),
     randomizeSnat: SNAT_MODES.find((mode) => mode === env.AWS_VPC_K8S_CNI_RANDOMIZESNAT) ?? "prng",
+    nodePortSupport: isOn(env, "AWS_VPC_CNI_NODE_PORT_SUPPORT"),
+    connmark: connmarkOf(text(env, "AWS_VPC_K8S_CNI_CONNMARK")) ?? DEFAULT_CONNMARK,
+    externalServiceCidrs: splitList(text(env, "AWS_EXTERNAL_SERVICE_CIDRS")).flatMap((part) =>
+      parseCidr(part) === null ? [] : [toCidr(part)],
+    ),
+    tcpEarlyDemux: !isOn(env, "DISABLE_TCP_EARLY_DEMUX"),
   };
 }

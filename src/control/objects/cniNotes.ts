@@ -1,6 +1,8 @@
+import { parseCidr } from "../../plane/wire/address.ts";
 import { nearMatches } from "../near.ts";
-import { type CniEnv, type CniSettings, cniSettings } from "./cniEnv.ts";
+import { type CniEnv, type CniSettings, cniSettings, connmarkOf } from "./cniEnv.ts";
 import { CNI_VARIABLES, COUNTS, countVariable, flagVariable, OTHER_TEXTS, TEXTS } from "./cniVariables.ts";
+import { splitList } from "./fields.ts";
 import { goBoolean, goInteger } from "./goText.ts";
 
 /** What there is to say about one variable. */
@@ -9,6 +11,8 @@ export interface CniNote {
   readonly message: string;
 }
 
+/** kube-proxy's masquerade and drop marks, and the portmap plugin's. */
+const OTHERS_MARKS = 0x4000 | 0x8000 | 0x2000;
 const NOT_ACTED_ON = "is accepted: podplane does not act on it";
 const IPV4_ALONE = "is accepted: podplane is IPv4 alone";
 
@@ -28,6 +32,12 @@ function unreadableNote(name: string, value: string): string | null {
     return `is "${value}": aws-node takes prng for it, as for every other value; write prng, hashrandom or none`;
   if (name === "POD_SECURITY_GROUP_ENFORCING_MODE" && !["strict", "standard"].includes(value))
     return `is "${value}": aws-node refuses it once ENABLE_POD_ENI is on; write strict or standard`;
+  if (name === "AWS_VPC_K8S_CNI_CONNMARK" && value !== "" && connmarkOf(value) === null)
+    return `is "${value}": aws-node takes 0x80 for it; write a number from 1 to 0xffffffff`;
+  if (name === "AWS_EXTERNAL_SERVICE_CIDRS") {
+    const skipped = splitList(value).filter((part) => parseCidr(part) === null);
+    return skipped.length === 0 ? null : `has ${skipped.join(" and ")}: aws-node skips what is no IPv4 CIDR block`;
+  }
   return null;
 }
 
@@ -77,12 +87,21 @@ function interactionNote(name: string, settings: CniSettings): string | null {
       return without(settings.customNetworking, "AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG");
     case "POD_SECURITY_GROUP_ENFORCING_MODE":
       return without(settings.podEni, "ENABLE_POD_ENI");
+    case "DISABLE_TCP_EARLY_DEMUX":
+      return settings.tcpEarlyDemux ? null : without(settings.podEni, "ENABLE_POD_ENI");
+    case "AWS_VPC_K8S_CNI_RANDOMIZESNAT":
+    case "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS":
+      return settings.externalSnat ? "has no effect beside AWS_VPC_K8S_CNI_EXTERNALSNAT" : null;
+    case "AWS_VPC_K8S_CNI_CONNMARK":
+      return (settings.connmark & OTHERS_MARKS) === 0
+        ? null
+        : "shares bits with the marks of kube-proxy (0x4000, 0x8000) or the portmap plugin (0x2000), which then translate what it marks";
     default:
       return null;
   }
 }
 
-/** Variables of the addresses' daemon, of which a node of EKS Auto Mode has another. */
+/** Variables of aws-node's addresses and rules, of which a node of EKS Auto Mode has its own (NodeClass snatPolicy). */
 const IPAMD_VARIABLES: ReadonlySet<string> = new Set([
   ...Object.keys(COUNTS),
   "IP_COOLDOWN_PERIOD",
@@ -93,7 +112,19 @@ const IPAMD_VARIABLES: ReadonlySet<string> = new Set([
   "AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG",
   "ENI_CONFIG_ANNOTATION_DEF",
   "ENI_CONFIG_LABEL_DEF",
+  "AWS_VPC_K8S_CNI_EXTERNALSNAT",
+  "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS",
+  "AWS_VPC_K8S_CNI_RANDOMIZESNAT",
+  "AWS_VPC_K8S_CNI_CONNMARK",
+  "AWS_VPC_CNI_NODE_PORT_SUPPORT",
+  "AWS_EXTERNAL_SERVICE_CIDRS",
+  "DISABLE_TCP_EARLY_DEMUX",
 ]);
+
+/** What EKS Auto Mode has instead. */
+function autoHint(name: string): string {
+  return name === "AWS_VPC_K8S_CNI_EXTERNALSNAT" ? ": their NodeClass has snatPolicy" : "";
+}
 
 /** What aws-node or podplane makes of the variables that their author may not expect, in the variables' order. */
 export function cniNotes(env: CniEnv, mode: "standard" | "auto"): CniNote[] {
@@ -103,7 +134,7 @@ export function cniNotes(env: CniEnv, mode: "standard" | "auto"): CniNote[] {
     if (value === undefined) continue;
     const found =
       mode === "auto" && IPAMD_VARIABLES.has(name)
-        ? ["has no effect on nodes of EKS Auto Mode, which give pods their addresses without aws-node"]
+        ? [`has no effect on nodes of EKS Auto Mode, which have no aws-node${autoHint(name)}`]
         : [unreadableNote(name, value), interactionNote(name, settings) ?? ignoredNote(name, value)];
     for (const note of found) if (note !== null) notes.push({ name, message: `${name} ${note}` });
   }

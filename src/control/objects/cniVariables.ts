@@ -35,7 +35,7 @@ export const FLAGS = {
   ENABLE_POD_ENI: acted(false),
   AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG: acted(false),
   AWS_VPC_K8S_CNI_EXTERNALSNAT: acted(false),
-  AWS_VPC_CNI_NODE_PORT_SUPPORT: notActed(true),
+  AWS_VPC_CNI_NODE_PORT_SUPPORT: acted(true),
   AWS_MANAGE_ENIS_NON_SCHEDULABLE: notActed(false),
   MANAGE_UNTAGGED_ENI: notActed(true),
   DISABLE_LEAKED_ENI_CLEANUP: notActed(false),
@@ -44,7 +44,7 @@ export const FLAGS = {
   ENABLE_MULTI_NIC: notActed(false),
   ENABLE_BANDWIDTH_PLUGIN: notActed(false),
   ANNOTATE_POD_IP: notActed(false),
-  DISABLE_TCP_EARLY_DEMUX: notActed(false),
+  DISABLE_TCP_EARLY_DEMUX: acted(false),
   DISABLE_INTROSPECTION: notActed(false),
   DISABLE_METRICS: notActed(false),
   ENABLE_NFTABLES: notActed(false),
@@ -61,12 +61,15 @@ export const TEXTS = [
   "AWS_VPC_ENI_MTU",
   "POD_MTU",
   "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS",
+  "AWS_EXTERNAL_SERVICE_CIDRS",
+  "AWS_VPC_K8S_CNI_CONNMARK",
   "AWS_VPC_K8S_CNI_RANDOMIZESNAT",
   "ENI_CONFIG_ANNOTATION_DEF",
   "ENI_CONFIG_LABEL_DEF",
   "POD_SECURITY_GROUP_ENFORCING_MODE",
   "IP_COOLDOWN_PERIOD",
   "CLUSTER_NAME",
+  "NETWORK_POLICY_ENFORCING_MODE",
 ] as const;
 
 /**
@@ -74,12 +77,9 @@ export const TEXTS = [
  * needs one.
  */
 export const OTHER_TEXTS: Readonly<Record<string, string | null>> = {
-  NETWORK_POLICY_ENFORCING_MODE: "standard",
   ADDITIONAL_ENI_TAGS: "{}",
   AWS_EC2_ENDPOINT: "",
-  AWS_EXTERNAL_SERVICE_CIDRS: "",
   AWS_VPC_K8S_CNI_BACKING_STORE: "/var/run/aws-node/ipam.json",
-  AWS_VPC_K8S_CNI_CONNMARK: "0x80",
   AWS_VPC_K8S_CNI_VETHPREFIX: "eni",
   AWS_VPC_K8S_CNI_LOGLEVEL: "DEBUG",
   AWS_VPC_K8S_CNI_LOG_FILE: "/host/var/log/aws-routed-eni/ipamd.log",

@@ -1,20 +1,29 @@
 import { z } from "zod";
+import { forbiddenText, requiredText } from "./apiServerText.ts";
 import { notEmpty, stringMap, words } from "./fields.ts";
 import { intOrPercent, isNone } from "./intOrPercent.ts";
 import { objectMeta, templateMeta } from "./meta.ts";
 import { podSpecSchema } from "./pod.ts";
 
+/** One requirement of a label selector, with the API server's rules (apimachinery, ValidateLabelSelectorRequirement). */
+const requirementSchema = z
+  .strictObject({
+    key: notEmpty,
+    operator: z.enum(["In", "NotIn", "Exists", "DoesNotExist"]),
+    values: words.default([]),
+  })
+  .superRefine(({ operator, values }, context) => {
+    const problem = (message: string) => context.addIssue({ code: "custom", path: ["values"], message });
+    const takesValues = operator === "In" || operator === "NotIn";
+    if (takesValues && values.length === 0)
+      problem(requiredText("must be specified when `operator` is 'In' or 'NotIn'"));
+    else if (!takesValues && values.length > 0)
+      problem(forbiddenText("may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
+  });
+
 export const labelSelectorSchema = z.strictObject({
   matchLabels: stringMap.default({}),
-  matchExpressions: z
-    .array(
-      z.strictObject({
-        key: notEmpty,
-        operator: z.enum(["In", "NotIn", "Exists", "DoesNotExist"]),
-        values: words.default([]),
-      }),
-    )
-    .default([]),
+  matchExpressions: z.array(requirementSchema).default([]),
 });
 
 export const podTemplateSchema = z.strictObject({ metadata: templateMeta, spec: podSpecSchema });

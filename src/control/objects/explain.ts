@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { nearMatches, suggestion } from "../near.ts";
+import { UNSUPPORTED } from "./apiServerText.ts";
 import type { Finding } from "./finding.ts";
 
 const MOST_SHOWN = 60;
@@ -104,6 +105,7 @@ export function explainIssue(issue: z.core.$ZodIssue, schema: z.core.$ZodType, r
     case "invalid_type":
       return [{ path, message: typeText(issue, value) }];
     case "invalid_value":
+      if (issue.message.startsWith(UNSUPPORTED)) return [{ path, message: issue.message }];
       return [{ path, message: choiceText(issue.values.map(String), value) }];
     case "too_small":
     case "too_big":

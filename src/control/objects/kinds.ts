@@ -1,10 +1,12 @@
 import type { z } from "zod";
+import { type ClusterNetworkPolicy, clusterNetworkPolicySchema } from "./clusterNetworkPolicy.ts";
 import { type DaemonSet, daemonSetSchema } from "./daemonSet.ts";
 import { type Deployment, deploymentSchema } from "./deployment.ts";
 import { type EndpointSlice, endpointSliceSchema } from "./endpointSlice.ts";
 import { type EniConfig, eniConfigSchema } from "./eniConfig.ts";
 import { LAB_API_VERSION, type Lab, labSchema } from "./lab.ts";
 import { type Namespace, namespaceSchema } from "./namespace.ts";
+import { type NetworkPolicy, networkPolicySchema } from "./networkPolicy.ts";
 import { type NodeClass, nodeClassSchema } from "./nodeClass.ts";
 import { type Pod, podSchema } from "./pod.ts";
 import { type ReplicaSet, replicaSetSchema } from "./replicaSet.ts";
@@ -27,6 +29,8 @@ export type LabObject =
   | ServiceAccount
   | EniConfig
   | SecurityGroupPolicy
+  | NetworkPolicy
+  | ClusterNetworkPolicy
   | NodeClass;
 export type ObjectKind = LabObject["kind"];
 
@@ -70,6 +74,18 @@ export const KINDS: Readonly<Record<ObjectKind, KindRow>> = {
     schema: securityGroupPolicySchema,
     prefix: "securitygrouppolicy",
     namespaced: true,
+  },
+  NetworkPolicy: {
+    apiVersion: "networking.k8s.io/v1",
+    schema: networkPolicySchema,
+    prefix: "networkpolicy",
+    namespaced: true,
+  },
+  ClusterNetworkPolicy: {
+    apiVersion: "networking.k8s.aws/v1alpha1",
+    schema: clusterNetworkPolicySchema,
+    prefix: "clusternetworkpolicy",
+    namespaced: false,
   },
   NodeClass: { apiVersion: "eks.amazonaws.com/v1", schema: nodeClassSchema, prefix: "nodeclass", namespaced: false },
 };

@@ -3,7 +3,8 @@ import { dnsLabel, ipv4, notEmpty, stringMap } from "./fields.ts";
 import { clusterSchema } from "./labCluster.ts";
 import { ec2Schema } from "./labEc2.ts";
 import { hostSchema, nodeSchema } from "./labMachines.ts";
-import { networkSchema, vpcSchema } from "./labVpc.ts";
+import { peeringSchema, transitGatewaySchema } from "./labTransit.ts";
+import { furtherVpcSchema, networkSchema, vpcSchema } from "./labVpc.ts";
 
 export const LAB_API_VERSION = "podplane.dev/v1alpha1";
 
@@ -27,7 +28,10 @@ export const labSchema = z.strictObject({
   spec: z.strictObject({
     seed: z.int().min(0).max(SEED_MAX).default(1).describe("Seed of every random choice"),
     region: notEmpty.default("us-east-1"),
-    vpc: vpcSchema,
+    vpc: vpcSchema.describe("The cluster's VPC"),
+    vpcs: z.array(furtherVpcSchema).default([]).describe("Further VPCs"),
+    peerings: z.array(peeringSchema).default([]),
+    transitGateways: z.array(transitGatewaySchema).default([]),
     networks: z.array(networkSchema).default([]),
     hosts: z.array(hostSchema).default([]),
     cluster: clusterSchema.prefault({}),
@@ -40,6 +44,7 @@ export const labSchema = z.strictObject({
 
 export type Lab = z.output<typeof labSchema>;
 export type LabHost = Lab["spec"]["hosts"][number];
+export type LabVpc = Lab["spec"]["vpc"];
 export type LabNode = Lab["spec"]["nodes"][number];
 
 /** JSON schema (draft 2020-12) of the Lab document as a user writes it, for editors. */

@@ -3,6 +3,7 @@ import { cniEnvSchema } from "./cniEnv.ts";
 import { conntrackTimeoutsSchema } from "./conntrackTimeouts.ts";
 import { cidr, nodePortAddress } from "./fields.ts";
 import { dnsSchema } from "./labDns.ts";
+import { networkPolicySettingsSchema } from "./labNetworkPolicy.ts";
 
 /** EKS's own choice where the VPC is not in 172.16.0.0/12 (EKS user guide, "Service IPv4 range"). */
 const DEFAULT_SERVICE_CIDR = "172.20.0.0/16";
@@ -22,7 +23,18 @@ const schedulersOf = (mode: string): readonly string[] => SCHEDULERS[mode] ?? []
 export const clusterSchema = z.strictObject({
   mode: z.enum(["standard", "auto"]).default("standard"),
   serviceCidr: cidr.default(DEFAULT_SERVICE_CIDR),
-  cni: z.strictObject({ env: cniEnvSchema.prefault({}) }).prefault({}),
+  cni: z
+    .strictObject({
+      env: cniEnvSchema.prefault({}),
+      markBeforeDnat: z
+        .boolean()
+        .default(false)
+        .describe(
+          "As the CNI before 1.23: its mark of what leaves the VPC comes before kube-proxy's translation (amazon-vpc-cni-k8s 3563, 3800)",
+        ),
+    })
+    .prefault({}),
+  networkPolicy: networkPolicySettingsSchema.prefault({}),
   kubeProxy: z
     .strictObject({
       mode: z.enum(["iptables", "nftables", "ipvs", "cilium"]).default("iptables"),

@@ -1,8 +1,11 @@
 import { z } from "zod";
-import { cidr, dnsLabel, notEmpty, port, stringMap, words } from "./fields.ts";
+import { cidr, dnsLabel, mtu, notEmpty, words } from "./fields.ts";
+import { identity } from "./labIdentity.ts";
+import { networkAclSchema, securityGroupSchema } from "./labSecurity.ts";
+import { natGatewaySchema, vpcEndpointSchema } from "./labVpcGateways.ts";
 
-/** What every VPC object may carry besides its own fields. */
-const identity = { id: notEmpty.optional(), tags: stringMap.default({}) };
+/** Name of the cluster's VPC where the lab writes none. */
+const DEFAULT_VPC = "vpc";
 
 const subnetSchema = z.strictObject({
   ...identity,
@@ -32,58 +35,50 @@ const routeTableSchema = z.strictObject({
     .array(
       z.strictObject({
         destinationCidrBlock: cidr,
-        target: notEmpty.describe("local, igw, blackhole, or a network's name or target (tgw, vgw)"),
+        target: notEmpty.describe(
+          "local, igw, blackhole, the name of a NAT gateway, peering, transit gateway, gateway endpoint or network, a " +
+            "network's target (tgw, vgw), or host/NAME: its ENI",
+        ),
       }),
     )
     .default([]),
+  propagatingVgws: words
+    .default([])
+    .describe(
+      "Networks whose blocks the VPC's VPN gateway propagates to this table; routes of the table win over them",
+    ),
 });
 
-const protocol = z.union([z.enum(["all", "tcp", "udp", "icmp"]), z.int().min(0).max(255)], {
-  error: "expected a protocol: all, tcp, udp, icmp or a number from 0 to 255",
-});
-const ports = { fromPort: port.optional(), toPort: port.optional() };
-
-const securityGroupSchema = z.strictObject({
-  ...identity,
-  name: dnsLabel,
-  description: z.string().optional(),
-  ingress: z.array(z.strictObject({ protocol, ...ports, sources: words })).default([]),
-  egress: z.array(z.strictObject({ protocol, ...ports, destinations: words })).default([]),
-});
-
-const aclRules = z
-  .array(
-    z.strictObject({
-      ruleNumber: z.int().min(1).max(32766),
-      protocol,
-      ...ports,
-      cidrBlock: cidr,
-      ruleAction: z.enum(["allow", "deny"]),
-    }),
-  )
-  .default([]);
-
-const networkAclSchema = z.strictObject({
-  ...identity,
-  name: dnsLabel,
-  subnets: words.default([]),
-  ingress: aclRules,
-  egress: aclRules,
-});
-
+/** The cluster's VPC. */
 export const vpcSchema = z.strictObject({
   ...identity,
-  name: dnsLabel.optional(),
+  name: dnsLabel.default(DEFAULT_VPC),
   cidrBlocks: z.array(cidr).min(1),
-  subnets: z.array(subnetSchema).default([]),
+  subnets: z.array(subnetSchema).default([]).describe("Their names are unique in the lab"),
   routeTables: z.array(routeTableSchema).default([]),
+  natGateways: z.array(natGatewaySchema).default([]),
+  vpcEndpoints: z.array(vpcEndpointSchema).default([]),
   securityGroups: z.array(securityGroupSchema).default([]),
   networkAcls: z.array(networkAclSchema).default([]),
 });
 
+/** Any other VPC of the lab. */
+export const furtherVpcSchema = vpcSchema.extend({ name: dnsLabel });
+
 export const networkSchema = z.strictObject({
   name: dnsLabel,
-  kind: z.enum(["internet", "onPremises"]),
+  kind: z
+    .enum(["internet", "onPremises", "awsService"])
+    .describe("awsService: public addresses of a service such as S3, on the internet and behind gateway endpoints"),
   cidrBlocks: z.array(cidr).min(1),
-  target: dnsLabel.optional().describe("Gateway that route tables name: igw for the internet, else tgw without it"),
+  target: dnsLabel
+    .optional()
+    .describe(
+      "Gateway that route tables name: igw for the internet and AWS services, a transit gateway that the network is " +
+        "attached to, or vgw; tgw without it",
+    ),
+  vpc: dnsLabel
+    .optional()
+    .describe("onPremises without a transit gateway: VPC whose own gateway leads to it; the cluster's without it"),
+  mtu: mtu.optional().describe("Largest packet of its link to the gateway; 1500 without it"),
 });

@@ -1,19 +1,18 @@
+import type { ClusterNetworkPolicy } from "./clusterNetworkPolicy.ts";
 import { cniNotes } from "./cniNotes.ts";
 import type { Finding, ObjectPath } from "./finding.ts";
 import type { LabObject } from "./kinds.ts";
 import type { Lab } from "./lab.ts";
+import type { NetworkPolicy, PolicyPeer } from "./networkPolicy.ts";
 import { isDownwardField, type PodSpec } from "./pod.ts";
+import { isIPv6Block } from "./policyFields.ts";
 import { deploymentOf, type ReplicaSet } from "./replicaSet.ts";
 import type { SecurityGroupPolicy } from "./securityGroupPolicy.ts";
 import { loadBalancerIPs, type Service } from "./service.ts";
 
 function labNotes(lab: Lab): Finding[] {
   const notes: Finding[] = [];
-  const { vpc, cluster } = lab.spec;
-  if (vpc.securityGroups.length > 0)
-    notes.push({ path: ["spec", "vpc", "securityGroups"], message: "security groups are not enforced yet" });
-  if (vpc.networkAcls.length > 0)
-    notes.push({ path: ["spec", "vpc", "networkAcls"], message: "network ACLs are not enforced yet" });
+  const { cluster } = lab.spec;
   for (const { name, message } of cniNotes(cluster.cni.env, cluster.mode))
     notes.push({ path: ["spec", "cluster", "cni", "env", name], message });
   return notes;
@@ -78,6 +77,38 @@ function policyNotes({ spec }: SecurityGroupPolicy): Finding[] {
   ];
 }
 
+const IPV6_BLOCK = "ignored: podplane is IPv4 alone";
+
+/** IPv6 blocks: paths of the blocks of a policy's rules that no packet has anything to do with. */
+function blockNotes(at: ObjectPath, blocks: readonly string[]): Finding[] {
+  return blocks.flatMap((block, i) => (isIPv6Block(block) ? [{ path: [...at, i], message: IPV6_BLOCK }] : []));
+}
+
+function networkPolicyNotes({ spec }: NetworkPolicy): Finding[] {
+  const peerNotes = (at: ObjectPath, peers: readonly PolicyPeer[]) =>
+    peers.flatMap(({ ipBlock }, i): Finding[] => {
+      if (ipBlock === undefined) return [];
+      const path = [...at, i, "ipBlock"];
+      return isIPv6Block(ipBlock.cidr)
+        ? [{ path: [...path, "cidr"], message: IPV6_BLOCK }]
+        : blockNotes([...path, "except"], ipBlock.except);
+    });
+  return [
+    ...spec.ingress.flatMap(({ from }, i) => peerNotes(["spec", "ingress", i, "from"], from)),
+    ...spec.egress.flatMap(({ to }, i) => peerNotes(["spec", "egress", i, "to"], to)),
+  ];
+}
+
+function clusterNetworkPolicyNotes({ spec }: ClusterNetworkPolicy): Finding[] {
+  return spec.egress.flatMap(({ to }, i) =>
+    to.flatMap(({ networks = [], domainNames }, j): Finding[] => {
+      const path = ["spec", "egress", i, "to", j];
+      if (domainNames === undefined) return blockNotes([...path, "networks"], networks);
+      return [{ path: [...path, "domainNames"], message: "ignored: podplane does not act on domainNames yet" }];
+    }),
+  );
+}
+
 /** What an object asks for that podplane reads and does not act on. */
 export function objectNotes(object: LabObject): Finding[] {
   switch (object.kind) {
@@ -95,6 +126,10 @@ export function objectNotes(object: LabObject): Finding[] {
       return replicaSetNotes(object);
     case "SecurityGroupPolicy":
       return policyNotes(object);
+    case "NetworkPolicy":
+      return networkPolicyNotes(object);
+    case "ClusterNetworkPolicy":
+      return clusterNetworkPolicyNotes(object);
     case "EndpointSlice":
       return object.addressType === "IPv4"
         ? []

@@ -7,6 +7,8 @@ import { DEFAULT_SERVICE_ACCOUNT } from "./serviceAccount.ts";
 
 /** Pins a pod to one of its node's ENIs by the interface's name: eth0, eth1, ... */
 export const ENI_ANNOTATION = "podplane.dev/eni";
+/** The address that a pod must have: one of an ENI of its node. */
+export const ADDRESS_ANNOTATION = "podplane.dev/address";
 
 /** Fields that `valueFrom.fieldRef` may name and podplane has a value for (the downward API). */
 const DOWNWARD_FIELDS = [

@@ -1,6 +1,7 @@
 import { parseAddress } from "../../plane/wire/address.ts";
 import type { Lab } from "../objects/lab.ts";
 import { addressAt, type Cidr, cidrSize } from "./cidr.ts";
+import { labVpcs } from "./labVpcs.ts";
 
 /**
  * Where public addresses come from that a lab does not write down: the documentation blocks TEST-NET-2 and then
@@ -11,28 +12,66 @@ const POOLS: readonly Cidr[] = [
   { prefix: 0xc0000200 | 0, length: 24 },
 ];
 
+/** What a NAT gateway's elastic IP address is kept under in {@link publicAddresses}: no machine is called that. */
+export function natGatewayKey(name: string): string {
+  return `natGateway/${name}`;
+}
+
+/** A public address that somebody asks for: the one he writes, or (`wants`) any. */
+interface Claim {
+  readonly key: string;
+  readonly written: string | undefined;
+  readonly wants: boolean;
+}
+
+function claims(lab: Lab): Claim[] {
+  const vpcs = labVpcs(lab);
+  const mapped = new Set(vpcs.flatMap((v) => v.subnets.filter((s) => s.mapPublicIpOnLaunch).map((s) => s.name)));
+  const machines = [...lab.spec.nodes, ...lab.spec.hosts].map(({ name, publicIp, subnet }) => ({
+    key: name,
+    written: publicIp,
+    wants: subnet !== undefined && mapped.has(subnet),
+  }));
+  const gateways = vpcs.flatMap((v) =>
+    v.natGateways.map(({ name, publicIp, connectivityType }) => ({
+      key: natGatewayKey(name),
+      written: publicIp,
+      wants: connectivityType === "public",
+    })),
+  );
+  return [...machines, ...gateways];
+}
+
 /**
- * Public addresses of nodes and hosts by machine name, int32: what they write themselves, and for machines in a subnet
- * with mapPublicIpOnLaunch the lowest free one, nodes first, in the order they stand. Machines that find the pools empty
- * (over 508 of them) have none.
+ * Public addresses of nodes and hosts by machine name and of NAT gateways by {@link natGatewayKey}, int32: what they write
+ * themselves, what they had before, and for machines in a subnet with mapPublicIpOnLaunch and public NAT gateways the lowest
+ * free one, nodes first, then hosts, then gateways, in the order they stand. Who finds the pools empty (over 508 of them) has
+ * none.
+ *
+ * @param before those that the lab had before it was changed: who has one keeps it.
  */
-export function publicAddresses(lab: Lab): Map<string, number> {
+export function publicAddresses(lab: Lab, before: ReadonlyMap<string, number> = new Map()): Map<string, number> {
   const given = new Map<string, number>();
-  const machines = [...lab.spec.nodes, ...lab.spec.hosts];
   const taken = new Set(lab.spec.hosts.map((h) => parseAddress(h.address)));
-  for (const machine of machines) {
-    const address = machine.publicIp === undefined ? null : parseAddress(machine.publicIp);
-    if (address === null) continue;
-    given.set(machine.name, address);
+  const all = claims(lab);
+  const give = (key: string, address: number) => {
+    given.set(key, address);
     taken.add(address);
+  };
+  for (const { key, written } of all) {
+    const address = written === undefined ? null : parseAddress(written);
+    if (address !== null) give(key, address);
   }
-  const mapped = new Set(lab.spec.vpc.subnets.filter((s) => s.mapPublicIpOnLaunch).map((s) => s.name));
+  for (const { key, wants } of all) {
+    const address = before.get(key);
+    if (address !== undefined && wants && !given.has(key) && !taken.has(address)) give(key, address);
+  }
   const free = freeAddresses(taken);
-  for (const machine of machines) {
-    if (given.has(machine.name) || machine.subnet === undefined || !mapped.has(machine.subnet)) continue;
+  for (const { key, wants } of all) {
+    if (given.has(key) || !wants) continue;
     const next = free.next();
     if (next.done) break;
-    given.set(machine.name, next.value);
+    given.set(key, next.value);
   }
   return given;
 }

@@ -1,5 +1,6 @@
 import { suggestion } from "../near.ts";
 import type { Lab } from "../objects/lab.ts";
+import { groupsOfVpc } from "./securityGroups.ts";
 
 type Vpc = Lab["spec"]["vpc"];
 
@@ -19,7 +20,7 @@ export function findSubnet(vpc: Vpc, reference: string): Vpc["subnets"][number] 
 
 /** A security group of the VPC by its id or its name; null: there is none. */
 export function findSecurityGroup(vpc: Vpc, reference: string): Vpc["securityGroups"][number] | null {
-  return find(reference, vpc.securityGroups);
+  return find(reference, groupsOfVpc(vpc));
 }
 
 /** Names of security groups given by id or name, each once. One that is not there keeps what it is called. */

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { Cluster, type ClusterOptions } from "../../control/cluster.ts";
+import { podSubnetNotes } from "../../control/ipam/podSubnets.ts";
 import { compareText } from "../../control/near.ts";
 import { LAB_API_VERSION } from "../../control/objects/lab.ts";
 import { ObjectError } from "../../control/objects/objectError.ts";
@@ -42,7 +43,7 @@ function readTexts(path: string): FileText[] {
  * @throws LabError with all problems of the files.
  */
 export function loadObjects(path: string): LabFiles {
-  return readObjectFiles(readTexts(path));
+  return readObjectFiles(readTexts(path), true);
 }
 
 /**
@@ -59,7 +60,9 @@ export function loadLab(path: string, options: ClusterOptions = {}): LoadedLab {
   if (!files.objects.some((o) => o.kind === "Lab"))
     throw wholeFile(path, `expected one document of kind Lab (${LAB_API_VERSION}), got none; add it`);
   try {
-    return { ...files, cluster: new Cluster(files.objects, options), directory };
+    const cluster = new Cluster(files.objects, options);
+    const notes = files.located(new ObjectError(podSubnetNotes(cluster.lab, files.objects))).problems;
+    return { ...files, notes: [...files.notes, ...notes], cluster, directory };
   } catch (error) {
     if (error instanceof ObjectError) throw files.located(error);
     throw error;

@@ -47,9 +47,10 @@ function under(at: ObjectPath, finding: Finding): Finding {
 /**
  * Reads the objects of files and checks each by itself, the Lab with all its rules.
  *
+ * @param isChange for a running lab, which checks its new Lab document itself: it knows what was there before.
  * @throws LabError with all problems.
  */
-export function readObjectFiles(files: readonly FileText[]): LabFiles {
+export function readObjectFiles(files: readonly FileText[], isChange = false): LabFiles {
   const problems: LabProblem[] = [];
   const notes = new Map<string, LabProblem>();
   const objects: LabObject[] = [];
@@ -71,7 +72,7 @@ export function readObjectFiles(files: readonly FileText[]): LabFiles {
         sources.set(object, { document, at });
         if (object.kind !== "Lab") continue;
         const found = checkLab(object);
-        problems.push(...found.problems.map((f) => located(document, under(at, f))));
+        if (!isChange) problems.push(...found.problems.map((f) => located(document, under(at, f))));
         for (const f of found.notes) note(document, under(at, f));
       }
     }

@@ -59,11 +59,13 @@ export async function runInnerTwin(loaded: LoadedLab, options: InnerTwinOptions)
     },
     exec: async ({ name: who }) => ({ hostPid: await channel.hostPid(), entry: running().entry(who) }),
     logs: async ({ name: who }) => running().logs(who),
+    policyLog: refuse("logs --policy"),
     apply: refuse("apply"),
     delete: refuse("delete"),
     get: refuse("get"),
     rules: refuse("get rules"),
     why: refuse("why"),
+    seen: refuse("seen"),
     fault: refuse("fault"),
   };
   let control: ControlServer | null = null;

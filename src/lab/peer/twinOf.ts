@@ -2,6 +2,7 @@ import type { Cluster } from "../../control/cluster.ts";
 import { clusterRules } from "../../control/kube/rules/clusterRules.ts";
 import type { RuleMode } from "../../control/kube/rules/nodeRules.ts";
 import { nodeEnd, podEnd, podWire } from "./nodeEnd.ts";
+import { refuseGateways } from "./refuseGateways.ts";
 import type { Twin } from "./twin.ts";
 import { gatewayEnd, hostEnd, vpcEnd, vpcWires } from "./vpcEnd.ts";
 
@@ -14,10 +15,11 @@ import { gatewayEnd, hostEnd, vpcEnd, vpcWires } from "./vpcEnd.ts";
  * ```
  *
  * @param mode kube-proxy's; null: the cluster's own.
- * @throws NameError where the cluster's mode is none of Linux's rules, Error for pods of branch ENIs.
+ * @throws NameError where the cluster's mode is none of Linux's rules, Error for gateways that a twin has not (refuseGateways.ts).
  */
 export function twinOf(cluster: Cluster, mode: RuleMode | null): Twin {
   const state = cluster.state();
+  refuseGateways(state.model);
   const rules = clusterRules(state, cluster.snapshot(), mode, null);
   const pods = state.pods.filter(({ place }) => !place.hostNetwork);
   return {

@@ -3,7 +3,7 @@ import { hostName } from "../../control/entityNames.ts";
 import { cidrText, containsAddress, containsCidr } from "../../control/vpc/cidr.ts";
 import type { VpcModel } from "../../control/vpc/model.ts";
 import { formatAddress, formatCidr } from "../../plane/wire/address.ts";
-import { eniWires, fabricDevice, ownEnis, routerOf, subnetOf } from "./nodeEnd.ts";
+import { eniWires, fabricDevice, routerOf, subnetOf } from "./nodeEnd.ts";
 import { GATEWAY, sysctl, type TwinEnd, VPC, type Wire, withInput } from "./twin.ts";
 
 /** MTU beyond the VPC's gateways in bytes (EC2 user guide, "Network MTU"). */
@@ -113,7 +113,7 @@ export function vpcEnd(state: ClusterState): TwinEnd {
       ...[...model.subnets.values()].map(({ cidr }) => `ip address add ${routerOf(cidr)}/32 dev lo`),
       ...model.cidrs.map((cidr) => `ip route replace blackhole ${cidrText(cidr)}`),
       ...state.nodes.flatMap((node, i) =>
-        ownEnis(node).flatMap((eni) => [
+        node.enis.flatMap((eni) => [
           route(formatAddress(eni.address), fabricDevice(i, eni), eni.subnet),
           ...eni.slots.map((slot) => route(formatCidr(slot.prefix, slot.length), fabricDevice(i, eni), eni.subnet)),
           from(fabricDevice(i, eni), tableOfSubnet(eni.subnet)),

@@ -32,6 +32,8 @@ export const IPS_DYING = 0x0200;
 export const IPS_FIXED_TIMEOUT = 0x0400;
 /** Found by its reply tuple alone: another connection has the original one. */
 export const IPS_NAT_CLASH = 0x1000;
+/** Not the kernel's: a socket of the node itself began the connection, or got its first packet. */
+export const IPS_NODE_SOCKET = 0x8000;
 
 // Results of confirm().
 export const CONFIRM_OK = 0;

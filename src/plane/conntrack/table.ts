@@ -183,6 +183,21 @@ export class Conntrack extends Insertion {
     return CT_INVALID;
   }
 
+  /**
+   * Whether a zone has a connection that goes from one end to the other: as its first packet was sent, or, where that was
+   * translated, from the same sender to the end that answers.
+   */
+  knows(zone: number, protocol: number, src: number, sport: number, dst: number, dport: number): boolean {
+    const meta = zone | (protocol << META_PROTOCOL_SHIFT);
+    const there = (sport << 16) | dport;
+    const back = (dport << 16) | sport;
+    const forward = this.find(this.bucket(meta, src, dst, there), meta, src, dst, there, NONE);
+    if (forward !== NONE && (forward & 1) === DIR_ORIGINAL) return true;
+    const answer = this.find(this.bucket(meta, dst, src, back), meta, dst, src, back, NONE);
+    if (answer === NONE || (answer & 1) !== DIR_REPLY) return false;
+    return this.src(answer >> 1, DIR_ORIGINAL) === src && this.sport(answer >> 1, DIR_ORIGINAL) === sport;
+  }
+
   /** Sets the reply tuple of an unconfirmed entry: where answers to the translated packet come from and go to. */
   setReply(entry: number, src: number, dst: number, sport: number, dport: number): void {
     this.setTuple(entry, DIR_REPLY, src, dst, (sport << 16) | dport);

@@ -23,6 +23,9 @@ const PRIVILEGED_LIMIT = 1024;
 const PRIVILEGED_MIN = 600;
 const PORT_MAX = 65_535;
 
+/** What the last {@link bindSource} met on its way: ports that it tried and that were taken. Read it at once. */
+export const lastSearch = { taken: 0 };
+
 /** No port was free: the packet is dropped. */
 export const BIND_EXHAUSTED = -1;
 const NO_MAPPING = -1;
@@ -44,11 +47,16 @@ export function bindSource(
   mode: number,
 ): number {
   const replyDport = ct.dport(p.ct, DIR_REPLY);
+  lastSearch.taken = 0;
   if (mode === SNAT_NONE) {
     // A source that takes another address asks for its mapping first, and only then for its own port.
     const mapped = address === p.src ? NO_MAPPING : mappedPort(ct, p, zone, address);
-    if (mapped !== NO_MAPPING && isFree(ct, p, zone, address, mapped, replyDport)) return mapped;
+    if (mapped !== NO_MAPPING) {
+      if (isFree(ct, p, zone, address, mapped, replyDport)) return mapped;
+      lastSearch.taken++;
+    }
     if (isFree(ct, p, zone, address, p.sport, replyDport)) return p.sport;
+    lastSearch.taken++;
   }
   let min: number;
   let size: number;
@@ -86,6 +94,7 @@ export function bindSource(
           ? ct.takeOver(zone, p.dst, address, p.dport, port, p.ct)
           : isFree(ct, p, zone, address, port, replyDport);
       if (free) return port;
+      lastSearch.taken++;
     }
     if (attempts >= size || attempts < MIN_ATTEMPTS) return BIND_EXHAUSTED;
     attempts >>= 1;

@@ -33,6 +33,7 @@ const node = (id, hostDevice, address) => ({
   snatMode: R.SNAT_PRNG,
   masqueradeAll: false,
   clusterCidr: null,
+  nodePortAddresses: null,
   serviceCidr: cidr("172.20.0.0/16"),
   conntrackLimit: 1000,
 });
@@ -58,6 +59,10 @@ const device = (id, kind, at, address) => ({
   address: ip(address),
   mtu: 9001,
 });
+
+const any = { protocol: R.PROTOCOL_ALL, fromPort: 0, toPort: 65535, prefix: 0, length: 0 };
+const rule = (fields) => ({ ...any, group: R.NO_GROUP, ...fields });
+const aclRule = { ...any, number: 100, allow: true };
 
 const p = new Plane({
   slots: 16,
@@ -86,6 +91,12 @@ p.apply({
     { t: "subnet", id: 1, vpc: 0, ...cidr("10.0.2.0/24"), routeTable: 0 },
     { t: "vpcRoute", routeTable: 0, ...cidr("10.0.0.0/16"), target: R.TARGET_LOCAL, arg: 0 },
     { t: "vpcRoute", routeTable: 0, ...cidr("192.168.0.0/16"), target: R.TARGET_NETWORK, arg: 1 },
+    { t: "securityGroup", id: 0, vpc: 0, ingress: [rule({ group: 0 })], egress: [rule({})] },
+    { t: "eniGroups", eni: 0, groups: [0] },
+    { t: "eniGroups", eni: 1, groups: [0] },
+    { t: "networkAcl", id: 0, ingress: [aclRule], egress: [aclRule] },
+    { t: "subnetAcl", subnet: 0, acl: 0 },
+    { t: "subnetAcl", subnet: 1, acl: 0 },
     { t: "snatExempt", vpc: 0, ...cidr("10.0.0.0/16"), excluded: false },
     { t: "outside", network: 1, address: ip("192.168.7.7"), device: OFFICE, vpc: 0 },
     {

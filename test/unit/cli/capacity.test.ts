@@ -58,7 +58,8 @@ describe("capacity", () => {
       secondary         27 pods, bound by ENI slots: 3 ENIs x 9 slots = 27 addresses
       prefix            108 pods, bound by kubelet cap: EKS recommends 110 pods at
                         most with 2 vCPUs, less 2 for aws-node and kube-proxy
-      custom            18 pods, bound by ENI slots: 2 ENIs x 9 slots = 18 addresses
+      custom            18 pods, bound by ENI slots: 2 ENIs beside the primary one x 9
+                        slots = 18 addresses
       custom-prefix     108 pods, bound by kubelet cap: EKS recommends 110 pods at
                         most with 2 vCPUs, less 2 for aws-node and kube-proxy
       pod-eni           27 pods, bound by ENI slots: 2 ENIs x 9 slots = 18 addresses,
@@ -186,9 +187,9 @@ describe("capacity", () => {
   it.each<[string[], string | RegExp]>([
     [["m5.lage"], /^expected an EC2 instance type, got "m5\.lage"; did you mean m5\.large or .*max-pods 110/],
     [["zzz"], /there are 1391, none like it/],
-    [[], "name an instance type such as m5.large, or use --all, or --lab with --node"],
+    [[], "name an instance type such as m5.large, or use --all, or --lab"],
     [["m5.large", "--all"], "instance types, --all and --lab exclude each other; use one of them"],
-    [["--lab", QUICKSTART], "--lab and --node go together"],
+    [["m5.large", "--node", "node-1"], "--node is of a lab; add --lab, or leave it out"],
     [["--lab", QUICKSTART, "--node", "node-3"], 'the lab has no node "node-3"; did you mean node-1 or node-2?'],
     [["--lab", QUICKSTART, "--node", "node-1", "--used", "3"], /a lab has its own subnets/],
     [["m5.large", "--used", "3"], "--used counts in a subnet; add --subnet CIDR"],

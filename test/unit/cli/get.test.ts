@@ -126,6 +126,7 @@ describe("get nodes", () => {
 describe("get subnets", () => {
   const subnet = (name: string, cidrBlock: string): SubnetView => ({
     name,
+    vpc: "vpc",
     availabilityZone: "us-east-1a",
     cidrBlock,
     routeTable: "main",

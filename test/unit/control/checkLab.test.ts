@@ -40,6 +40,7 @@ describe("a lab without fault", () => {
       {
         ...withRoutes(["0.0.0.0/0", "igw"], ["192.168.0.0/16", "tgw"], ["8.8.8.8/32", "blackhole"]),
         networks: [office],
+        nodes: [],
       },
     ],
     [

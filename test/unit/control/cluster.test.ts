@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { Cluster } from "../../../src/control/cluster.ts";
 import { sliceEndpointViews } from "../../../src/control/sliceViews.ts";
-import { endpointViews, podViews, routeViews } from "../../../src/control/views.ts";
+import { endpointViews, podViews } from "../../../src/control/views.ts";
+import { routeViews } from "../../../src/control/vpcViews.ts";
 import {
   cluster,
   cni,
@@ -138,7 +139,7 @@ describe("apply", () => {
     ]);
     expect(c.snapshot().rows.get("node/0")).toMatchObject({ snatMode: 3 });
     expect(problemsOf(() => c.apply(read(labDocument({ nodes: [] }))))[0]).toMatch(
-      /^spec: expected a change of route tables/,
+      /^spec: expected a change of routes, NAT gateways/,
     );
     expect(problemsOf(() => c.apply(read(labDocument(cni({ AWS_VPC_ENI_MTU: "1500" })))))).toHaveLength(1);
     expect(problemsOf(() => c.apply(read(labDocument({ cluster: { mode: "auto" } }))))).toHaveLength(1);

@@ -63,6 +63,10 @@ describe("settings", () => {
       externalSnat: false,
       excludeSnatCidrs: [],
       randomizeSnat: "prng",
+      nodePortSupport: true,
+      connmark: 0x80,
+      externalServiceCidrs: [],
+      tcpEarlyDemux: true,
     });
     expect(cniSettings(DAEMONSET)).toEqual(settings);
     expect(readEnv(DAEMONSET)).toMatchObject({ problems: [], notes: [] });
@@ -111,6 +115,10 @@ describe("settings", () => {
       externalSnat: false,
       excludeSnatCidrs: ["10.12.0.0/16", "10.13.0.0/16"],
       randomizeSnat: "none",
+      nodePortSupport: true,
+      connmark: 0x80,
+      externalServiceCidrs: [],
+      tcpEarlyDemux: true,
     });
     expect(problems(env)).toEqual([]);
   });
@@ -216,7 +224,8 @@ describe("notes", () => {
 
   it("say of EKS Auto Mode that its nodes have no such settings", () => {
     expect(notes({ WARM_ENI_TARGET: "-1", AWS_VPC_K8S_CNI_EXTERNALSNAT: "true" }, { mode: "auto" })).toEqual([
-      "WARM_ENI_TARGET has no effect on nodes of EKS Auto Mode, which give pods their addresses without aws-node",
+      "WARM_ENI_TARGET has no effect on nodes of EKS Auto Mode, which have no aws-node",
+      "AWS_VPC_K8S_CNI_EXTERNALSNAT has no effect on nodes of EKS Auto Mode, which have no aws-node: their NodeClass has snatPolicy",
     ]);
   });
 });

@@ -225,19 +225,6 @@ describe("checks between objects", () => {
     ]);
   });
 
-  it("hold an ENIConfig's subnet to the zone of the nodes that use it", () => {
-    const config = eniConfig("default", "pods-a");
-    expect(checked(CUSTOM, config)).toEqual([
-      "spec.subnet: expected a subnet in us-east-1b, where node node-2 is, got pods-a in us-east-1a; change it, or let the node use another ENIConfig",
-    ]);
-    expect(checked({}, config)).toEqual([]);
-    const zones = { ...CUSTOM, ENI_CONFIG_LABEL_DEF: "topology.kubernetes.io/zone" };
-    expect(checked(zones, eniConfig("us-east-1a", "pods-a"), eniConfig("us-east-1b", "pods-b"))).toEqual([]);
-    expect(checked(zones, eniConfig("us-east-1a", "pods-b"))).toEqual([
-      "spec.subnet: expected a subnet in us-east-1a, where node node-1 is, got pods-b in us-east-1b; change it, or let the node use another ENIConfig",
-    ]);
-  });
-
   it("want the service accounts of pods where a policy selects by them", () => {
     const inShop = (spec: Fields) => podDocument("a", spec, { namespace: "shop" });
     const selecting = policy("p", { serviceAccountSelector: {} });

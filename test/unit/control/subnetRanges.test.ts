@@ -21,6 +21,7 @@ function state(cidrBlock: string) {
       },
     ],
     hosts: [{ spec: { name: "rds" } }],
+    natGateways: [{ spec: { name: "nat-a" } }],
   };
 }
 
@@ -35,6 +36,7 @@ describe("who has a subnet's addresses", () => {
     s.subnet.takeNamedPrefix(address("10.0.1.128"), "eni-00000009");
     s.subnet.take(address("10.0.1.200"), "eni-00000009");
     s.subnet.take(address("10.0.1.250"), "host/rds");
+    s.subnet.take(address("10.0.1.251"), "nat/nat-a");
     expect(subnetRanges(s, "nodes-a").map((r) => `${r.cidrBlock} ${r.kind} ${r.owner}`)).toEqual([
       ...["10.0.1.0/32", "10.0.1.1/32", "10.0.1.2/32", "10.0.1.3/32", "10.0.1.255/32"].map((r) => `${r} reserved EC2`),
       "10.0.1.4/32 primary node-1/eth0",
@@ -45,6 +47,7 @@ describe("who has a subnet's addresses", () => {
       "10.0.1.128/28 prefix eni-00000009",
       "10.0.1.200/32 other eni-00000009",
       "10.0.1.250/32 host rds/eth0",
+      "10.0.1.251/32 host nat/nat-a",
     ]);
   });
 

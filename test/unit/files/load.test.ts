@@ -163,7 +163,7 @@ spec: { containers: [] }
 
 describe("what is accepted and ignored", () => {
   it("has one note for each kind, and for each field of a kind", () => {
-    const policy = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: { name: a }\n";
+    const ingress = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: { name: a }\n";
     const pod = (name: string) => `apiVersion: v1
 kind: Pod
 metadata: { name: ${name}, uid: x, creationTimestamp: null }
@@ -175,9 +175,9 @@ spec:
 status: { phase: Running }
 `;
     expect(
-      notes([policy, policy, "apiVersion: eks.amazonaws.com/v1\nkind: NodePool\n", pod("a"), pod("b")].join("---\n")),
+      notes([ingress, ingress, "apiVersion: eks.amazonaws.com/v1\nkind: NodePool\n", pod("a"), pod("b")].join("---\n")),
     ).toEqual([
-      "lab.yaml:2:1: kind: ignored: podplane does not act on NetworkPolicy yet",
+      "lab.yaml:2:1: kind: ignored: podplane does not act on Ingress yet",
       "lab.yaml:10:1: kind: ignored: podplane does not act on NodePool yet",
       "lab.yaml:18:32: spec.containers[0].resources: ignored: podplane does not act on Pod spec.containers[].resources",
       "lab.yaml:16:3: spec.priorityClassName: ignored: podplane does not act on Pod spec.priorityClassName",
@@ -185,15 +185,10 @@ status: { phase: Running }
   });
 
   it("names what the Lab asks for and does not get yet", () => {
-    const text =
-      `${LAB}  cluster: { cni: { env: { WARM_ENI_TARGET: "1", AWS_VPC_CNI_NODE_PORT_SUPPORT: "false", FOO: bar } } }\n`.replace(
-        "  vpc:\n",
-        "  vpc:\n    networkAcls: [{ name: a }]\n",
-      );
+    const text = `${LAB}  cluster: { cni: { env: { WARM_ENI_TARGET: "1", ENABLE_BANDWIDTH_PLUGIN: "true", FOO: bar } } }\n`;
     expect(notes(text)).toEqual([
-      "lab.yaml:6:5: spec.vpc.networkAcls: network ACLs are not enforced yet",
-      "lab.yaml:14:50: spec.cluster.cni.env.AWS_VPC_CNI_NODE_PORT_SUPPORT: AWS_VPC_CNI_NODE_PORT_SUPPORT is accepted: podplane does not act on it",
-      "lab.yaml:14:90: spec.cluster.cni.env.FOO: FOO is ignored: podplane does not know this variable",
+      "lab.yaml:13:50: spec.cluster.cni.env.ENABLE_BANDWIDTH_PLUGIN: ENABLE_BANDWIDTH_PLUGIN is accepted: podplane does not act on it",
+      "lab.yaml:13:83: spec.cluster.cni.env.FOO: FOO is ignored: podplane does not know this variable",
     ]);
   });
 

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { explain, type NameSource } from "../../../src/observe/explain.ts";
 import { Bench, type BenchOptions, DEV, DEVICE_NAMES } from "./bench.ts";
+import { GATEWAY_NAMES } from "./gatewayNames.ts";
 import { ip, tcp, udp } from "./packets.ts";
+import { POLICY_NAMES } from "./policyNames.ts";
+import { SECURITY_NAMES } from "./securityNames.ts";
 
 /** A decision as a person reads it: the path, then each step, then the outcome. */
 
@@ -14,6 +17,9 @@ const NAMES: NameSource = {
   endpoint: (service, i) => `svc/${service}#${i}`,
   routeTable: (i) => `table-${i}`,
   byAddress: () => null,
+  ...SECURITY_NAMES,
+  ...GATEWAY_NAMES,
+  ...POLICY_NAMES,
 };
 
 function told(o: BenchOptions, device: number, bytes: Uint8Array): string {

@@ -47,7 +47,77 @@ const route = (prefix: number, length: number): R.VpcRouteRow => ({
   arg: 0,
 });
 
+/** The client asks the API, while an ENI is in a group with these rules. */
+const inGroup = (eni: number, rules: R.SecurityGroupRule[], more: Partial<R.EniGroupsRow> = {}): Way => ({
+  go: (b) => {
+    const group: R.Row = { t: "securityGroup", id: 0, vpc: 0, ingress: rules, egress: rules };
+    b.plane.apply({ put: [group, { t: "eniGroups", eni, groups: [0], ...more }], gone: [] });
+    b.send(DEV.client, udp(`${CLIENT}:1`, `${API}:7`));
+  },
+});
+
+/** The client asks the API, while a subnet has an ACL that denies everything. */
+const withAcl = (subnet: number): Way => ({
+  go: (b) => {
+    const acl: R.Row = { t: "networkAcl", id: 0, ingress: [], egress: [] };
+    b.plane.apply({ put: [acl, { t: "subnetAcl", subnet, acl: 0 }], gone: [] });
+    b.send(DEV.client, udp(`${CLIENT}:1`, `${API}:7`));
+  },
+});
+
+const RDS = "10.0.1.200";
+
+/** What the subnets' own way out is: rds stands in subnet 0, the gateway in subnet 1, which has the internet gateway. */
+const behindNat = (go: (b: Bench) => void): Way => ({
+  go: (b) => {
+    const nat = { node: -1, deviceNumber: 0, subnet: 1, vpc: 0, mtu: 9001, sourceDestCheck: false, hostDevice: -1 };
+    b.plane.apply({
+      put: [
+        { t: "eni", id: 4, ...nat, address: ip("10.0.2.50"), publicAddress: ip("198.51.100.50") },
+        { t: "natGateway", id: 0, eni: 4, isPrivate: false },
+        { t: "subnet", id: 1, vpc: 0, prefix: ip("10.0.2.0"), length: 24, routeTable: 1 },
+        { ...route(0, 0), target: R.TARGET_NAT_GATEWAY },
+        { ...route(0, 0), routeTable: 1 },
+        { ...route(ip("10.0.0.0"), 16), routeTable: 1, target: R.TARGET_LOCAL },
+      ],
+      gone: [],
+    });
+    go(b);
+  },
+});
+
+/** rds sends a packet to 10.9.0.1 by a transit gateway with one route. */
+const byTransit = (routes: R.TransitRouteRow[], bytes = udp(`${RDS}:1`, "10.9.0.1:7")): Way => ({
+  go: (b) => {
+    const way = { ...route(ip("10.9.0.0"), 16), target: R.TARGET_TRANSIT_GATEWAY };
+    const attachment: R.Row = { t: "transitAttachment", id: 0, vpc: 0, network: -1, subnet: 1, routeTable: 0 };
+    b.plane.apply({ put: [way, attachment, ...routes], gone: [] });
+    b.send(DEV.rds, bytes);
+  },
+});
+
+/** The client asks the API, while policies say this about a pod (plane/policy; -1: no table, 0: an empty one). */
+const withPolicy = (device: number, o: Partial<R.PodPolicyRow>): Way => ({
+  go: (b) => {
+    const none = { ingress: -1, egress: -1, clusterIngress: -1, clusterEgress: -1 };
+    const states = { state: R.POLICIES_APPLIED, clusterState: R.POLICIES_APPLIED, log: R.POLICY_LOG_NOTHING };
+    const denied = { protocol: R.POLICY_ANY_PROTOCOL, fromPort: 0, toPort: 0, rule: 0, order: 0 };
+    b.plane.apply({
+      put: [
+        { t: "policyPrefix", table: 1, prefix: 0, length: 0, entries: [denied] },
+        { t: "podPolicy", device, engine: R.POLICY_ENGINE_AWS, ...none, ...states, ...o },
+      ],
+      gone: [],
+    });
+    b.send(DEV.client, udp(`${CLIENT}:1`, `${API}:7`));
+  },
+});
+
 const WAYS: Partial<Record<ReasonCode, Way>> = {
+  POLICY_DENY_EGRESS: withPolicy(DEV.client, { egress: 0 }),
+  POLICY_DENY_INGRESS: withPolicy(DEV.api0, { ingress: 0 }),
+  POLICY_ADMIN_DENY: withPolicy(DEV.client, { clusterEgress: 1 }),
+  POLICY_DEFAULT_DENY: withPolicy(DEV.client, { state: R.POLICY_DEFAULT_DENY }),
   PACKET_TOO_SHORT: send(build(good()).slice(0, VNET + 12)),
   IPV6_NOT_SUPPORTED: send(broken({ 0: 0x65 })),
   IP_VERSION_BAD: send(broken({ 0: 0x55 })),
@@ -206,6 +276,65 @@ const WAYS: Partial<Record<ReasonCode, Way>> = {
       for (let i = 0; i < 2; i++) b.send(DEV.client, udp(`${CLIENT}:1`, "10.0.0.2:53"));
     },
   },
+  SECURITY_GROUP_EGRESS: inGroup(ENI.n0e0, []),
+  SECURITY_GROUP_INGRESS: inGroup(ENI.n1e0, []),
+  SECURITY_GROUP_TABLE_FULL: inGroup(
+    ENI.n1e0,
+    [{ protocol: 17, fromPort: 7, toPort: 7, prefix: ip(CLIENT), length: 32, group: R.NO_GROUP }],
+    { tracking: { limit: 0, tcpEstablished: 1, udpStream: 1, udp: 1 } },
+  ),
+  NETWORK_ACL_EGRESS: withAcl(0),
+  NETWORK_ACL_INGRESS: withAcl(1),
+  NAT_GATEWAY_NO_CONNECTION: behindNat((b) => {
+    b.send(DEV.web, udp(`${WEB}:53`, "198.51.100.50:2000"));
+  }),
+  NAT_GATEWAY_RESET: behindNat((b) => {
+    b.send(DEV.rds, tcp(`${RDS}:1`, `${WEB}:80`, "."));
+  }),
+  NAT_GATEWAY_FRAGMENT: behindNat((b) => {
+    b.send(DEV.rds, tcp(`${RDS}:1`, `${WEB}:80`, "S", { frag: 0x2000, payload: new Uint8Array(4) }));
+  }),
+  NAT_GATEWAY_PROTOCOL: behindNat((b) => {
+    b.send(DEV.rds, build({ protocol: 47, src: ip(RDS), dst: ip(WEB), sport: 0, dport: 0 }));
+  }),
+  NAT_GATEWAY_PORTS_EXHAUSTED: behindNat((b) => {
+    const at = b.plane.slotOffset(0);
+    for (let i = 0; i <= 55_000; i++) {
+      const bytes = udp(`${RDS}:${1000 + i}`, `${WEB}:53`);
+      b.plane.context.arena.set(bytes, at - VNET);
+      b.feed(DEV.rds, at, bytes.length - VNET);
+      b.flush();
+    }
+  }),
+  PEERING_NOT_TRANSITIVE: {
+    go: (b) => {
+      const way = { ...route(ip("10.9.0.0"), 16), target: R.TARGET_PEERING };
+      const other: R.Row = { t: "subnet", id: 2, vpc: 1, prefix: ip("10.1.0.0"), length: 24, routeTable: 2 };
+      b.plane.apply({ put: [way, other, { t: "peering", id: 0, a: 0, b: 1, mtu: 9001 }], gone: [] });
+      b.send(DEV.rds, udp(`${RDS}:1`, "10.9.0.1:7"));
+    },
+  },
+  TRANSIT_GATEWAY_NO_ROUTE: byTransit([]),
+  TRANSIT_GATEWAY_BLACKHOLE: byTransit([{ t: "transitRoute", routeTable: 0, prefix: 0, length: 0, attachment: -1 }]),
+  TRANSIT_GATEWAY_MTU: byTransit([], udp(`${RDS}:1`, "10.9.0.1:7", new Uint8Array(8500))),
+  LINK_LOCAL_UNREACHABLE: send(udp(`${RDS}:1`, "169.254.169.254:80"), DEV.rds),
+  GATEWAY_NOT_TRANSITIVE: {
+    go: (b) => {
+      // A host without check sends on what it has from elsewhere.
+      const rds = rows().filter((row): row is R.EniRow => row.t === "eni" && row.id === ENI.rds);
+      const device: R.DeviceRow = {
+        t: "device",
+        id: DEV.rds,
+        kind: R.DEVICE_HOST,
+        node: -1,
+        eni: ENI.rds,
+        address: ip("10.7.7.7"),
+        mtu: 9001,
+      };
+      b.plane.apply({ put: [...rds.map((row) => ({ ...row, sourceDestCheck: false })), device], gone: [] });
+      b.send(DEV.rds, udp("10.7.7.7:1", "192.168.7.7:7"));
+    },
+  },
   DEVICE_GONE: send(udp(`${CLIENT}:1`, `${API}:7`), 15),
   DEVICE_WRITE_FAILED: {
     go: (b) => {
@@ -216,6 +345,16 @@ const WAYS: Partial<Record<ReasonCode, Way>> = {
       b.feed(DEV.client, at, bytes.length - VNET);
       out.status[0] = -5;
       b.plane.written();
+    },
+  },
+  TCP_EARLY_DEMUX: {
+    go: (b) => {
+      // The node asks a pod of its own whose packets all go by its ENI.
+      const address = ip("10.0.1.48");
+      const pod = { id: DEV.second, kind: R.DEVICE_POD, node: 0, eni: ENI.n0e1, address, mtu: 9001 } as const;
+      b.plane.apply({ put: [{ t: "device", ...pod, strict: true }], gone: [] });
+      expect(b.send(DEV.host0, tcp("10.0.1.10:1", "10.0.1.48:2", "S", { seq: 1 }))).toHaveLength(1);
+      b.send(DEV.second, tcp("10.0.1.48:2", "10.0.1.10:1", "S.", { seq: 1, ack: 2 }));
     },
   },
   WORK_QUEUE_FULL: {

@@ -3,8 +3,11 @@ import { explain, type NameSource } from "../../../src/observe/explain.ts";
 import { FROM_ENI, FROM_HOST, FROM_POD } from "../../../src/plane/from.ts";
 import * as R from "../../../src/plane/rows.ts";
 import { Bench, type BenchOptions, DEV, DEVICE_NAMES, ENI } from "./bench.ts";
+import { GATEWAY_NAMES } from "./gatewayNames.ts";
 import { walk } from "./nodeWalk.ts";
 import { echo, ip, tcp } from "./packets.ts";
+import { POLICY_NAMES } from "./policyNames.ts";
+import { SECURITY_NAMES } from "./securityNames.ts";
 import { clusterIP, nodePort, serviceRow } from "./serviceRow.ts";
 
 /** What IPVS mode and Cilium do otherwise than kube-proxy's chains (docs/service-modes.md), and hostPorts. */
@@ -236,6 +239,9 @@ describe("why", () => {
     endpoint: (_service, i) => `#${i}`,
     routeTable: String,
     byAddress: () => null,
+    ...SECURITY_NAMES,
+    ...GATEWAY_NAMES,
+    ...POLICY_NAMES,
   };
 
   /** The service step's detail. */

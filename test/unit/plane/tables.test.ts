@@ -81,7 +81,9 @@ describe("patched tables", () => {
       }
     }
     // The sample is worth something: packets are delivered, and fail for many reasons.
-    expect(outcomes.get("NONE")).toBeGreaterThan(1000);
+    expect(outcomes.get("NONE")).toBeGreaterThan(800);
+    for (const code of ["SECURITY_GROUP_EGRESS", "SECURITY_GROUP_INGRESS", "NETWORK_ACL_EGRESS", "NETWORK_ACL_INGRESS"])
+      expect(outcomes.get(code), code).toBeGreaterThan(20);
     expect(outcomes.size).toBeGreaterThan(8);
   });
 

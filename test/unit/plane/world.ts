@@ -19,6 +19,8 @@ const OUTSIDE_HOSTS = 3;
 const SERVICES = 6;
 const SUBNETS = 3;
 const TABLES = 2;
+const GROUPS = 3;
+const ACLS = 2;
 const CHANGE = 0.15;
 
 // Device numbers: node hosts, pods, hosts of the VPC, hosts outside.
@@ -63,7 +65,14 @@ type Part = (dice: Dice) => void;
 export class World {
   readonly #dice: Dice;
   readonly #parts: Part[] = [];
-  readonly #nodes: { there: boolean; mode: R.NodeRow["serviceMode"]; snat: number; all: boolean; cidr: boolean }[] = [];
+  readonly #nodes: {
+    there: boolean;
+    mode: R.NodeRow["serviceMode"];
+    snat: number;
+    all: boolean;
+    cidr: boolean;
+    cni: Omit<R.NodeCniRow, "t" | "node"> | null;
+  }[] = [];
   readonly #enis: {
     there: boolean;
     node: number;
@@ -80,6 +89,11 @@ export class World {
   readonly #subnets: number[] = [];
   readonly #routes: (R.VpcRouteRow | null)[] = [];
   readonly #exempt: (R.SnatExemptRow | null)[] = [];
+  readonly #groups: (R.SecurityGroupRow | null)[] = [];
+  /** Groups of each ENI; null: it is not filtered. */
+  readonly #members: (number[] | null)[] = [];
+  readonly #acls: (R.NetworkAclRow | null)[] = [];
+  readonly #subnetAcls: (R.SubnetAclRow | null)[] = [];
 
   constructor(dice: Dice) {
     this.#dice = dice;
@@ -131,7 +145,16 @@ export class World {
       rows.push({ t: "device", id, kind: R.DEVICE_HOST, node: -1, eni: -1, address: host.address, mtu: 1500 });
       rows.push({ t: "outside", network: host.network, address: host.address, device: id, vpc: 0 });
     });
-    return [...rows, ...this.#serviceRows()];
+    return [...rows, ...this.#serviceRows(), ...this.#securityRows(enis)];
+  }
+
+  #securityRows(enis: readonly R.EniRow[]): R.Row[] {
+    const rows: R.Row[] = [...this.#groups, ...this.#acls, ...this.#subnetAcls].filter((row) => row !== null);
+    for (const { id } of enis) {
+      const groups = this.#members[id];
+      if (groups !== null) rows.push({ t: "eniGroups", eni: id, groups });
+    }
+    return rows;
   }
 
   #nodeRows(): R.Row[] {
@@ -155,6 +178,7 @@ export class World {
           nodePortAddresses: null,
           conntrackLimit: 100,
         },
+        ...(node.cni === null ? [] : [{ t: "nodeCni", node: id, ...node.cni } satisfies R.Row]),
       ];
     });
   }
@@ -224,6 +248,7 @@ export class World {
         snat: d.int(4),
         all: d.chance(0.2),
         cidr: d.chance(0.2),
+        cni: d.chance(0.4) ? null : rollCni(d),
       }));
     for (let i = 0; i < ENIS; i++)
       part(this.#enis, i, (d) => ({
@@ -265,6 +290,20 @@ export class World {
         const arg = target === R.TARGET_NETWORK ? 1 : 0;
         return { t: "vpcRoute", routeTable, ...ROUTES[Math.floor(i / TABLES)], target, arg };
       });
+    for (let id = 0; id < GROUPS; id++)
+      part(this.#groups, id, (d) => {
+        if (d.chance(0.2)) return null;
+        return { t: "securityGroup", id, vpc: 0, ingress: rollRules(d), egress: rollRules(d) };
+      });
+    for (let i = 0; i < ENIS; i++)
+      part(this.#members, i, (d) => (d.chance(0.8) ? null : d.shuffle([0, 1, 2]).slice(0, 1 + d.int(GROUPS))));
+    for (let id = 0; id < ACLS; id++)
+      part(this.#acls, id, (d) => {
+        if (d.chance(0.2)) return null;
+        return { t: "networkAcl", id, ingress: rollAclRules(d), egress: rollAclRules(d) };
+      });
+    for (let subnet = 0; subnet < SUBNETS; subnet++)
+      part(this.#subnetAcls, subnet, (d) => (d.chance(0.8) ? null : { t: "subnetAcl", subnet, acl: d.int(ACLS) }));
     for (let i = 0; i < EXEMPT.length; i++)
       part(this.#exempt, i, (d) =>
         d.chance(0.3) ? null : { t: "snatExempt", vpc: 0, ...EXEMPT[i], excluded: d.chance(0.5) },
@@ -272,7 +311,42 @@ export class World {
   }
 }
 
+function rollCni(d: Dice): Omit<R.NodeCniRow, "t" | "node"> {
+  return {
+    nodePortSupport: d.chance(0.5),
+    connmark: d.pick([0x80, 0x4000, -1, 3]),
+    markBeforeDnat: d.chance(0.5),
+    externalServices: d.chance(0.5) ? [] : [d.pick(ROUTES)],
+    tcpEarlyDemux: d.chance(0.5),
+  };
+}
+
 const KINDS = [R.FRONTEND_CLUSTER_IP, R.FRONTEND_EXTERNAL_IP, R.FRONTEND_LOAD_BALANCER_IP] as const;
+
+const BLOCKS = ["0.0.0.0/0", "10.0.0.0/16", "10.0.1.0/24", "203.0.113.0/24"].map(cidr);
+
+function rollPorts(d: Dice): { protocol: number; fromPort: number; toPort: number; prefix: number; length: number } {
+  const [fromPort, toPort] = d.pick([
+    [0, 65_535],
+    [80, 80],
+    [443, 30_443],
+  ]);
+  return { protocol: d.pick([R.PROTOCOL_ALL, 6, 17]), fromPort, toPort, ...d.pick(BLOCKS) };
+}
+
+function rollRules(d: Dice): R.SecurityGroupRule[] {
+  return Array.from({ length: d.int(4) }, () => ({
+    ...rollPorts(d),
+    group: d.chance(0.3) ? d.int(GROUPS) : R.NO_GROUP,
+  }));
+}
+
+function rollAclRules(d: Dice): R.AclRule[] {
+  return d
+    .shuffle([100, 110, 120, 130])
+    .slice(0, 1 + d.int(4))
+    .map((number) => ({ ...rollPorts(d), number, allow: d.chance(0.75) }));
+}
 
 function rollService(d: Dice, id: number): R.ServiceRow {
   const endpoints = Array.from({ length: d.int(4) }, () => ({

@@ -100,18 +100,36 @@ export class AutoAgent implements NodeAgent {
     if (this.#lasting.unattached.size > 0) spawn(this.#input.timeline, this.#run.actions.deleteUnattached());
   }
 
+  adopt(pod: string, address: number): void {
+    this.#lasting.checkpoint.put({ pod, address, assignedAt: this.#input.timeline.now });
+  }
+
   add(pod: PodRequest): PodAddress {
     const { pool, counters } = this.#run;
     counters.addRequests++;
     const known = pool.store.find(pod.key);
     if (known !== null) return podAddress(known);
+    if (this.#ready && pod.address !== undefined && pod.address !== null) return this.#addNamed(pod.key, pod.address);
     // Security groups for pods are none of Auto Mode's: a SecurityGroupPolicy changes nothing.
     const assignment = this.#ready ? pool.store.assignFrom(pod.key, this.#candidates(pod.deviceNumber)) : null;
     if (assignment === null) throw this.#refuse(pod);
-    pool.endWait(pod.key);
+    return this.#added(pod.key, assignment);
+  }
+
+  /** For a pod that must have one address. Nothing grows for it: an ENI has the address, or the pod waits. */
+  #addNamed(pod: string, wanted: number): PodAddress {
+    const assignment = this.#run.pool.store.assignNamed(pod, wanted);
+    if (typeof assignment !== "string") return this.#added(pod, assignment);
+    const message = `${ADD_FAILED}: ${assignment}`;
+    this.#input.observe({ kind: "addFailed", pod, message });
+    throw new AddError(message);
+  }
+
+  #added(pod: string, assignment: Assignment): PodAddress {
+    this.#run.pool.endWait(pod);
     this.#podsChanged();
     const address = podAddress(assignment);
-    this.#input.observe({ kind: "add", pod: pod.key, address });
+    this.#input.observe({ kind: "add", pod, address });
     return address;
   }
 

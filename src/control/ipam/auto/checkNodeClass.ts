@@ -1,4 +1,4 @@
-import { compareText, suggestion } from "../../near.ts";
+import { suggestion } from "../../near.ts";
 import type { ObjectPath } from "../../objects/finding.ts";
 import type { Lab, LabNode } from "../../objects/lab.ts";
 import type { NodeClass } from "../../objects/nodeClass.ts";
@@ -50,11 +50,10 @@ class NodeClassCheck {
     const { subnets, securityGroups } = this.#lab.spec.vpc;
     const selected = this.#select("subnetSelectorTerms", spec.subnetSelectorTerms, "subnet", subnets);
     this.#select("securityGroupSelectorTerms", spec.securityGroupSelectorTerms, "security group", securityGroups);
-    const podSubnets = this.#select("podSubnetSelectorTerms", spec.podSubnetSelectorTerms, "subnet", subnets);
+    this.#select("podSubnetSelectorTerms", spec.podSubnetSelectorTerms, "subnet", subnets);
     this.#select("podSecurityGroupSelectorTerms", spec.podSecurityGroupSelectorTerms, "security group", securityGroups);
     this.#interfaces(nodes);
     if (selected.length > 0) this.#nodeSubnets(nodes, selected);
-    if (podSubnets.length > 0) this.#zones(nodes, podSubnets);
   }
 
   /** What the interfaces ask for and an instance type of the class's nodes has not. */
@@ -107,24 +106,12 @@ class NodeClassCheck {
         );
   }
 
-  #zones(nodes: readonly LabNode[], podSubnets: readonly LabSubnet[]): void {
-    const zones = [...new Set(podSubnets.map((s) => s.availabilityZone))].sort(compareText);
-    for (const node of nodes) {
-      const zone = this.#lab.spec.vpc.subnets.find((s) => s.name === node.subnet)?.availabilityZone;
-      if (zone !== undefined && !zones.includes(zone))
-        this.#problem(
-          ["spec", "podSubnetSelectorTerms"],
-          `expected a pod subnet in ${zone}, where node ${node.name} is, got ${podSubnets.map((s) => s.name).join(", ")} in ${zones.join(", ")}; add one, because an ENI is attached within its zone alone`,
-        );
-    }
-  }
-
   #problem(path: ObjectPath, message: string): void {
     this.problems.push({ object: this.#nodeClass, path, message });
   }
 }
 
-/** What NodeClasses say that their lab has not: subnets, security groups, pod subnets in a node's zone, classes of nodes. */
+/** What NodeClasses say that their lab has not: subnets, security groups, classes of nodes. */
 export function checkNodeClasses(lab: Lab, nodeClasses: readonly NodeClass[]): ObjectProblem[] {
   const problems: ObjectProblem[] = [];
   const names = [DEFAULT_NODE_CLASS, ...nodeClasses.map((c) => c.metadata.name)];

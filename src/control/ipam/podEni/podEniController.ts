@@ -105,12 +105,18 @@ export class PodEniController {
    * A pod that a SecurityGroupPolicy matches is bound to a node. Asked again for the same pod and node, nothing happens; of
    * another node, the pod is a new one.
    *
-   * @param subnet name of the branch ENI's subnet: the trunk's.
+   * @param what security groups, the branch ENI's subnet by name (the trunk's), and the address that it must have, if any.
    */
-  request(pod: string, node: string, securityGroups: readonly string[], subnet: string): void {
+  request(
+    pod: string,
+    node: string,
+    what: Pick<BranchRequest, "securityGroups" | "subnet"> & { readonly address?: number | null },
+  ): void {
     if (this.#pods.get(pod)?.node === node) return;
     this.release(pod);
-    const entry: Entry = { pod, node, securityGroups, subnet, address: null, released: false, gone: new Signal() };
+    const { securityGroups, subnet, address: wanted = null } = what;
+    const gone = new Signal();
+    const entry: Entry = { pod, node, securityGroups, subnet, wanted, address: null, released: false, gone };
     this.#pods.set(pod, entry);
     spawn(this.#input.timeline, this.#provide(entry));
   }

@@ -24,6 +24,8 @@ export interface BranchRequest {
   /** Empty: the trunk's. */
   readonly securityGroups: readonly string[];
   readonly subnet: string;
+  /** The address that it must have, int32; null: any. */
+  readonly wanted: number | null;
   /** Null until the pod is annotated. */
   address: PodAddress | null;
   /** The pod is gone. */
@@ -177,6 +179,13 @@ export class TrunkNode {
     const { ec2, node, place } = this.#input;
     try {
       const attached = yield* ec2.describeNetworkInterfaces(node.name);
+      const found = attached.find((eni) => eni.interfaceType === "trunk");
+      if (found !== undefined) {
+        // The controller takes over the trunk that an instance has (pkg/provider/branch/trunk/trunk.go, InitTrunk).
+        this.#trunk = { id: found.id, deviceNumber: found.deviceNumber ?? 0 };
+        this.#input.observe({ kind: "changed" });
+        return;
+      }
       const used = new Set(attached.map((eni) => eni.deviceNumber));
       const enis = attached.filter((eni) => eni.interfaceType !== "branch").length;
       let deviceNumber = node.limits.enis - 1;
@@ -222,7 +231,8 @@ export class TrunkNode {
     const tags = { "vpcresources.k8s.aws/vlan-id": String(vlan), "vpcresources.k8s.aws/trunk-eni-id": trunk };
     let eni: NetworkInterface;
     try {
-      eni = yield* this.#createOf("branch", "aws-k8s-branch-eni", request.subnet, groups, tags);
+      const { subnet, wanted } = request;
+      eni = yield* this.#createOf("branch", "aws-k8s-branch-eni", subnet, groups, tags, wanted);
     } catch (error) {
       this.#vlans.free(vlan);
       throw error;
@@ -242,11 +252,13 @@ export class TrunkNode {
     subnet: string,
     securityGroups: readonly string[],
     tags: Readonly<Record<string, string>>,
+    address: number | null = null,
   ): Process<NetworkInterface> {
     const { ec2, node } = this.#input;
     return ec2.createNetworkInterface({
       subnet,
       interfaceType,
+      address,
       securityGroups,
       description,
       tags: {

@@ -62,6 +62,9 @@ export function labNode(node: ScenarioNode): Lab["spec"]["nodes"][number] {
     annotations: {},
     tags: {},
     taints: [],
+    securityGroups: [],
+    sourceDestCheck: true,
+    enis: [],
     ...(maxPods === null ? {} : { maxPods }),
   };
 }

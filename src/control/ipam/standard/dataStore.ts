@@ -1,3 +1,4 @@
+import { formatAddress } from "../../../plane/wire/address.ts";
 import type { Slot } from "../../vpc/eni.ts";
 import type { NodeCounters } from "../types.ts";
 import type { AssignOrder } from "./assignOrder.ts";
@@ -177,6 +178,26 @@ export class DataStore {
       if (assignment !== null) return assignment;
     }
     return null;
+  }
+
+  /**
+   * Gives a pod the address that it must have; the one it has when it has one.
+   *
+   * @param address int32
+   * @returns why it cannot have it.
+   * @throws what the checkpoint throws, and then nothing is assigned.
+   */
+  assignNamed(pod: string, address: number): Assignment | string {
+    const known = this.#pods.get(pod);
+    if (known !== undefined) return known;
+    const place = this.#cidrOf(address);
+    const text = formatAddress(address);
+    if (place === null) return `no ENI of the node has ${text} for pods`;
+    const entry = place.cidr.addresses.get(address);
+    if (entry !== undefined && entry.pod !== null) return `${text} is ${entry.pod}'s`;
+    if (place.cidr.cooling(this.now, this.cooldown).some((c) => c.address === address)) return `${text} cools down`;
+    this.#input.checkpoint.put({ pod, address, assignedAt: this.now });
+    return this.#enter(pod, address, this.now, place.eni, place.cidr);
   }
 
   /** The pod's address, or null. */

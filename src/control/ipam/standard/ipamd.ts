@@ -93,6 +93,10 @@ export class Ipamd implements NodeAgent {
     this.stop(false);
   }
 
+  adopt(pod: string, address: number): void {
+    this.#lasting.checkpoint.put({ pod, address, assignedAt: this.#input.timeline.now });
+  }
+
   get ready(): boolean {
     return this.#monitor !== null;
   }
@@ -189,9 +193,10 @@ export class Ipamd implements NodeAgent {
     yield* monitor.run();
   }
 
-  #assign(state: NodeState, { key, deviceNumber }: PodRequest): PodAddress {
+  #assign(state: NodeState, { key, deviceNumber, address: wanted = null }: PodRequest): PodAddress {
     const known = state.store.find(key);
     if (known !== null) return podAddress(known);
+    if (wanted !== null) return this.#assignWanted(state, key, wanted);
     try {
       const address = podAddress(state.store.assign(key, deviceNumber));
       state.pinned.done(key);
@@ -204,6 +209,15 @@ export class Ipamd implements NodeAgent {
       if (state.pinned.wait(key, deviceNumber)) this.#monitor?.wake();
       throw new AddError(`${ADD_FAILED}: ${pinnedRefusal(state, deviceNumber)}`);
     }
+  }
+
+  /** For a pod that must have one address. Nothing grows for it: an ENI has the address, or the pod waits. */
+  #assignWanted(state: NodeState, pod: string, wanted: number): PodAddress {
+    const assignment = state.store.assignNamed(pod, wanted);
+    if (typeof assignment === "string") throw new AddError(`${ADD_FAILED}: ${assignment}`);
+    const address = podAddress(assignment);
+    this.#added(state, pod, address);
+    return address;
   }
 
   #branch(state: NodeState, { key }: PodRequest, securityGroups: readonly string[]): PodAddress {

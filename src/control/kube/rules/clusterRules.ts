@@ -65,7 +65,8 @@ export function clusterRules(
   const ports = state.services.flatMap((s) => s.ports.flatMap(({ proxy }) => proxy ?? []));
   const hostPorts = [...snapshot.rows.values()].filter((row): row is HostPortRow => row.t === "hostPort");
   const { nodePortAddresses } = state.lab.spec.cluster.kubeProxy;
-  return state.nodes.flatMap(({ spec, address, enis }, id) => {
+  const { markBeforeDnat } = state.lab.spec.cluster.cni;
+  return state.nodes.flatMap(({ spec, address, enis, externalSnat }, id) => {
     if (own !== null && spec.name !== own) return [];
     const rules = nodeRules({
       mode: chosen,
@@ -82,7 +83,7 @@ export function clusterRules(
       hostPorts: hostPorts.filter((row) => row.node === id),
       settings,
       vpc: state.model.cidrs,
-      cni: state.cni,
+      cni: { ...state.cni, externalSnat, markBeforeDnat },
     });
     return [{ node: spec.name, mode: chosen, ...rules }];
   });

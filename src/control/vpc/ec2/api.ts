@@ -8,6 +8,8 @@ export interface CreateRequest {
   readonly securityGroups: readonly string[];
   readonly description: string;
   readonly tags: Readonly<Record<string, string>>;
+  /** Primary address, int32 (PrivateIpAddress); EC2 chooses where there is none. */
+  readonly address?: number | null;
   /** How many secondary addresses or prefixes it begins with; at most one of the two is not 0. */
   readonly secondaryAddresses: number;
   readonly prefixes: number;

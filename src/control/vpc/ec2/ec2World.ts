@@ -8,7 +8,14 @@ import { Ec2Error, interfaceInUse, invalid } from "./ec2Error.ts";
 import { checkAssociation, checkAttachment, checkSlots, requestedLengths } from "./ec2Rules.ts";
 import { Interfaces, type Trunking } from "./interfaces.ts";
 import { InstanceMetadata } from "./metadata.ts";
-import type { Ec2Settings, Ec2Subnet, InstanceLimits, NetworkInterface, SubnetReservation } from "./types.ts";
+import type {
+  Ec2Settings,
+  Ec2Subnet,
+  InstanceLimits,
+  NetworkInterface,
+  PlacedEni,
+  SubnetReservation,
+} from "./types.ts";
 import { violations } from "./violations.ts";
 
 const ID_DIGITS = 8;
@@ -25,7 +32,18 @@ export interface LaunchRequest {
   readonly address: number | null;
   readonly securityGroups: readonly string[];
   readonly tags: Readonly<Record<string, string>>;
+  /** ENIs that it has from the start, the primary one among them; none: a primary ENI with one address. */
+  readonly enis?: readonly PlacedEni[];
 }
+
+/** What a new ENI is to have that EC2 would choose else. */
+interface Wanted {
+  readonly id: string | null;
+  readonly address: number | null;
+  readonly slots: readonly Slot[] | null;
+}
+
+const ANY: Wanted = { id: null, address: null, slots: null };
 
 /**
  * What EC2 keeps of a VPC: subnets, addresses, ENIs, instances. Every method changes it at once and wholly, or throws an
@@ -97,10 +115,14 @@ export class Ec2World {
     const availabilityZone = this.#addresses.availabilityZone(subnet);
     const description = "";
     const bare = { subnet, securityGroups, description, tags, secondaryAddresses: 0, prefixes: 0 };
-    const eni = this.#create(bare, request.address);
+    const { enis = [] } = request;
+    const placed = enis.find((eni) => eni.deviceNumber === 0);
+    const eni = this.#create(bare, placed ?? { ...ANY, address: request.address });
     const instanceType = request.instanceType ?? name;
     this.#interfaces.addInstance({ name, instanceType, limits, availabilityZone });
-    return this.#put({ ...eni, instance: name, deviceNumber: 0 });
+    const primary = this.#put({ ...eni, instance: name, deviceNumber: 0 });
+    for (const other of enis) if (other !== placed) this.#place(name, other);
+    return primary;
   }
 
   /** Its ENIs go with it, branch ENIs too, and their addresses are the subnets' again. */
@@ -166,7 +188,7 @@ export class Ec2World {
   }
 
   protected create(request: CreateRequest): NetworkInterface {
-    return this.#put(this.#create(request, null));
+    return this.#put(this.#create(request, { ...ANY, address: request.address ?? null }));
   }
 
   protected attach(id: string, name: string, deviceNumber: number): void {
@@ -230,6 +252,19 @@ export class Ec2World {
     this.#put({ ...branch, instance });
   }
 
+  /** An ENI that an instance has when it comes up: its metadata shows it at once. */
+  #place(instance: string, placed: PlacedEni): void {
+    const { subnet, deviceNumber, interfaceType, securityGroups, tags, description } = placed;
+    const request = { subnet, interfaceType, securityGroups, tags, description, secondaryAddresses: 0, prefixes: 0 };
+    const eni = this.#create(request, placed);
+    const zone = this.#addresses.availabilityZone(subnet);
+    checkAttachment(eni, deviceNumber, zone, {
+      ...this.#interfaces.instance(instance),
+      enis: this.#interfaces.of(instance),
+    });
+    this.#put({ ...eni, instance, deviceNumber });
+  }
+
   #put(eni: NetworkInterface): NetworkInterface {
     this.#interfaces.put(eni);
     this.#version++;
@@ -237,14 +272,15 @@ export class Ec2World {
   }
 
   /** An ENI with its addresses that nobody knows of yet. */
-  #create(request: CreateRequest, wanted: number | null): NetworkInterface {
+  #create(request: CreateRequest, wanted: Wanted): NetworkInterface {
     const { subnet, securityGroups, tags, description, secondaryAddresses, prefixes } = request;
     if (secondaryAddresses > 0 && prefixes > 0)
       throw new Ec2Error("InvalidParameterCombination", "Secondary addresses and prefixes cannot both be asked for");
-    const wantedSlots = prefixes > 0 ? { prefixes } : { secondaryAddresses };
+    const chosen = prefixes > 0 ? { prefixes } : { secondaryAddresses };
+    const wantedSlots = wanted.slots === null ? chosen : { slots: wanted.slots };
     requestedLengths(wantedSlots);
-    const id = `eni-${String(this.#created + 1).padStart(ID_DIGITS, "0")}`;
-    const address = this.#addresses.takeAddress(subnet, wanted, id);
+    const id = wanted.id ?? `eni-${String(this.#created + 1).padStart(ID_DIGITS, "0")}`;
+    const address = this.#addresses.takeAddress(subnet, wanted.address, id);
     let slots: readonly Slot[];
     try {
       slots = this.#addresses.takeSlots(subnet, wantedSlots, id);

@@ -25,6 +25,22 @@ export interface NetworkInterface {
   readonly createdAt: number;
 }
 
+/** An ENI that an instance has when it comes into the model, as it was observed. */
+export interface PlacedEni {
+  /** Null: counted, as ids of new ENIs are. */
+  readonly id: string | null;
+  readonly interfaceType: "interface" | "trunk";
+  readonly deviceNumber: number;
+  /** Name of the subnet. */
+  readonly subnet: string;
+  /** Primary address, int32. */
+  readonly address: number;
+  readonly slots: readonly Slot[];
+  readonly securityGroups: readonly string[];
+  readonly tags: Readonly<Record<string, string>>;
+  readonly description: string;
+}
+
 /** Actions of the EC2 API that take time, can be throttled and are counted. */
 export const EC2_ACTIONS = [
   "CreateNetworkInterface",

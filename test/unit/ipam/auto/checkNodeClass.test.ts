@@ -63,16 +63,6 @@ describe("checkNodeClasses", () => {
     ]);
   });
 
-  it("wants a pod subnet in the zone of every node of the class", () => {
-    expect(problems([nodeClass(pods({ tags: { big: "yes" } }))])).toEqual([
-      `${AT}.podSubnetSelectorTerms: expected a pod subnet in us-east-1b, where node node-2 is, got pods-a in us-east-1a; add one, because an ENI is attached within its zone alone`,
-    ]);
-    const custom = nodeClass(pods({ tags: { big: "yes" } }), "custom");
-    expect(problems([custom])).toEqual([]);
-    expect(problems([custom], [{ ...NODES[0], nodeClass: "custom" }, NODES[1]])).toEqual([]);
-    expect(problems([custom], [NODES[0], { ...NODES[1], nodeClass: "custom" }])).toHaveLength(1);
-  });
-
   it("wants the subnets of the class's nodes selected", () => {
     expect(problems([nodeClass({ subnetSelectorTerms: [{ id: "nodes-a" }] })])).toEqual([
       `${AT}.subnetSelectorTerms: expected to select nodes-b, the subnet of node node-2, got nodes-a; add a term, or change the node's subnet`,

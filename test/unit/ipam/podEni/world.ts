@@ -98,7 +98,7 @@ export class World {
   }
 
   request(pod: string, node = "n1", groups: readonly string[] = ["web"], of = "nodes"): void {
-    this.controller.request(pod, node, groups, of);
+    this.controller.request(pod, node, { securityGroups: groups, subnet: of });
   }
 
   /** VLAN of a pod's branch ENI; null: it has none yet. */
