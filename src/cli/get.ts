@@ -7,7 +7,7 @@ import { SHARED_PORTS } from "../observe/natView.ts";
 import { type SubnetMapView, subnetBlocks } from "../observe/subnetBlocks.ts";
 import { subnetMap } from "../observe/subnetMap.ts";
 import type { ConntrackRow } from "../observe/tables.ts";
-import { print, printJson, table, terminalWidth, useColour } from "./output.ts";
+import { fittingTable, print, printJson, terminalWidth, useColour } from "./output.ts";
 import { outputOption } from "./parse.ts";
 import { modeOption, type RulesOptions, showRules } from "./rules.ts";
 import { SLICE_COLUMNS, serviceTable } from "./serviceTables.ts";
@@ -265,7 +265,9 @@ export function getCommand(program: Command): void {
         return;
       }
       const style = { width: terminalWidth(), colour: useColour };
-      const text = viewTable(what, rows, options.all === true || named);
+      // Programs that read a table want a line for each row, however long.
+      const width = process.stdout.isTTY === true ? style.width : Number.POSITIVE_INFINITY;
+      const text = viewTable(what, rows, options.all === true || named, width);
       print([text, ...maps.map((map) => subnetMap(map, style))].join("\n\n"));
     });
 }
@@ -288,10 +290,15 @@ function isView(name: string): name is ViewName {
   return Object.hasOwn(VIEWS, name);
 }
 
-/** A view as a table for people. */
-export function viewTable<V extends ViewName>(what: V, rows: Views[ViewName], all: boolean): string {
+/** A view as a table for people, within a width where there is one. */
+export function viewTable<V extends ViewName>(
+  what: V,
+  rows: Views[ViewName],
+  all: boolean,
+  width = Number.POSITIVE_INFINITY,
+): string {
   const view = VIEWS[what] as Columns<Views[ViewName][number]> | OwnTable<Views[ViewName][number]>;
   const shown = what === "reasons" && !all ? (rows as Views["reasons"]).filter((r) => r.count > 0) : rows;
   if (shown.length === 0) return what === "reasons" ? "no packet was dropped" : view.empty;
-  return "table" in view ? view.table(shown, terminalWidth()) : table(view.header, shown.map(view.row));
+  return "table" in view ? view.table(shown, terminalWidth()) : fittingTable(view.header, shown.map(view.row), width);
 }

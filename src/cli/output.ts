@@ -60,6 +60,39 @@ export function table(header: string[], rows: (string | number | null)[][]): str
   return [bold(line(text[0])), ...text.slice(1).map(line)].join("\n");
 }
 
+/** Between the columns that a narrow terminal has no room for, below their row. */
+const BELOW = "   ";
+
+/**
+ * A {@link table} where it fits. Where it does not, the first columns that fit are the table, and below each row stand the
+ * others with their headings, what is empty left out.
+ */
+export function fittingTable(headings: string[], cells: (string | number | null)[][], width: number): string {
+  const used = headings.map((_, i) => cells.some((r) => r[i] !== null && r[i] !== ""));
+  const header = headings.filter((_, i) => used[i]);
+  const rows = cells.map((row) => row.filter((_, i) => used[i]));
+  if (tableWidth(header, rows) <= width) return table(header, rows);
+  let fit = header.length - 1;
+  const first = () => rows.map((row) => row.slice(0, fit));
+  while (fit > 1 && tableWidth(header.slice(0, fit), first()) > width) fit--;
+  const [head, ...lines] = table(header.slice(0, fit), first()).split("\n");
+  const below = (row: (string | number | null)[]): string =>
+    header
+      .slice(fit)
+      .map((name, i) => ({ name, cell: row[fit + i] }))
+      .filter(({ cell }) => cell !== null && cell !== "")
+      .map(({ name, cell }) => `${name} ${cell}`)
+      .join(BELOW);
+  const indent = " ".repeat(2 * GAP);
+  return [
+    head,
+    ...lines.flatMap((line, i) => {
+      const rest = below(rows[i]);
+      return rest === "" ? [line] : [line, indent + wrap(rest, width - indent.length, indent).replace(/ +$/gm, "")];
+    }),
+  ].join("\n");
+}
+
 /** Breaks a text at spaces to fit a width; further lines are indented. */
 export function wrap(text: string, width: number, indent: string): string {
   const lines: string[] = [];
