@@ -9,6 +9,7 @@ import { LabBench, type Walked } from "./labBench.ts";
 
 const OFFICE = "192.168.7.7";
 const WEB = "203.0.113.10";
+const PEER = "10.9.1.9";
 const NODE_PORT = 30080;
 
 interface Settings {
@@ -27,13 +28,24 @@ function lab({ env = {}, cni = {}, mode = "iptables", open = true }: Settings = 
   const routes = [
     { destinationCidrBlock: "0.0.0.0/0", target: "igw" },
     { destinationCidrBlock: "192.168.0.0/16", target: "vgw" },
+    { destinationCidrBlock: "10.9.0.0/16", target: "peering" },
   ];
+  const peer = {
+    name: "peer",
+    cidrBlocks: ["10.9.0.0/16"],
+    subnets: [{ name: "peer-a", availabilityZone: "us-east-1a", cidrBlock: "10.9.1.0/24" }],
+    routeTables: [
+      { name: "peer-main", main: true, routes: [{ destinationCidrBlock: "10.0.0.0/16", target: "peering" }] },
+    ],
+  };
   const on = (name: string, node: string, eni: string) =>
     podDocument(name, { nodeName: node }, { annotations: { "podplane.dev/eni": eni }, labels: { app: name } });
   return new LabBench(
     cluster(
       {
-        vpc: vpc({ subnets, routeTables: [{ name: "main", main: true, routes }] }),
+        vpc: vpc({ name: "cluster", subnets, routeTables: [{ name: "main", main: true, routes }] }),
+        vpcs: [peer],
+        peerings: [{ name: "peering", vpcs: ["cluster", "peer"] }],
         networks: [
           { name: "internet", kind: "internet", cidrBlocks: ["0.0.0.0/0"], target: "igw" },
           { name: "office", kind: "onPremises", cidrBlocks: ["192.168.0.0/16"], target: "vgw" },
@@ -41,6 +53,7 @@ function lab({ env = {}, cni = {}, mode = "iptables", open = true }: Settings = 
         hosts: [
           { name: "web", address: WEB, network: "internet" },
           { name: "office", address: OFFICE, network: "office" },
+          { name: "peer", address: PEER, subnet: "peer-a" },
         ],
         cluster: {
           dns: { mode: "none" },
@@ -149,26 +162,30 @@ describe("the packet walk", () => {
     expect([eni(walked), walked.end]).toEqual(["node-1/eth1", "IGW_NO_PUBLIC_ADDRESS"]);
   });
 
-  it("P1 to a network beside the VPC: eth0, the node's address (network.go: VPC CIDRs are the VPC's own alone)", () => {
-    const b = lab();
-    const walked = b.ask("pod/p1", "host/office:80");
-    expect([eni(walked), walked.end, walked.from.split(":")[0]]).toEqual([
-      "node-1/eth0",
-      "host/office",
-      b.address("node/node-1"),
-    ]);
-  });
-
-  it.each(["192.168.0.0/16", "0.0.0.0/0"])(
-    "P1 to a network in EXCLUDE_SNAT_CIDRS=%s: eth1, its own address (README; network.go has no -d for 0.0.0.0/0)",
-    (cidr) => {
-      const b = lab({ env: { AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS: cidr } });
-      const walked = b.ask("pod/p1", "host/office:80");
-      expect([eni(walked), walked.end, walked.from]).toEqual([
-        "node-1/eth1",
-        "host/office",
-        `${b.address("pod/p1")}:40000`,
+  it.each(["host/peer", "host/office"])(
+    "P1 to %s, a peered VPC and a network beside it: eth0, the node's address (network.go: VPC CIDRs are the VPC's own alone)",
+    (there) => {
+      const b = lab();
+      const walked = b.ask("pod/p1", `${there}:80`);
+      expect([eni(walked), walked.end, walked.from.split(":")[0]]).toEqual([
+        "node-1/eth0",
+        there,
+        b.address("node/node-1"),
       ]);
+    },
+  );
+
+  it.each([
+    ["host/peer", "10.9.0.0/16"],
+    ["host/office", "192.168.0.0/16"],
+    ["host/peer", "0.0.0.0/0"],
+    ["host/office", "0.0.0.0/0"],
+  ])(
+    "P1 to %s with EXCLUDE_SNAT_CIDRS=%s: eth1, its own address (README; network.go has no -d for 0.0.0.0/0)",
+    (there, cidr) => {
+      const b = lab({ env: { AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS: cidr } });
+      const walked = b.ask("pod/p1", `${there}:80`);
+      expect([eni(walked), walked.end, walked.from]).toEqual(["node-1/eth1", there, `${b.address("pod/p1")}:40000`]);
     },
   );
 
