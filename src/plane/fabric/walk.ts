@@ -97,7 +97,7 @@ export function walkFromSubnet(c: Context, subnet: number, inside: boolean): num
     d.f[i] = table.matchLength(p.dst, length);
   }
   const from = inside ? subnet : NO_SUBNET;
-  if (to !== NONE) return arrive(c, to, from);
+  if (to !== NONE) return arrive(c, to, from, target === TARGET_LOCAL);
   switch (target) {
     case TARGET_LOCAL:
       c.drop(reasonUnassigned, NO_NODE, STAGE_ENI_IN);
@@ -165,15 +165,16 @@ function fromService(c: Context): number {
  * then the node takes it, the host behind the ENI, or the NAT gateway, which sends it on.
  *
  * @param from subnet that it comes from, or NO_SUBNET
+ * @param mapped whether the ENI was found by the packet's destination, which the check would only find again
  */
-function arrive(c: Context, eni: number, from: number): number {
+function arrive(c: Context, eni: number, from: number, mapped = false): number {
   if (eni === DONE) return DONE;
   const t = c.tables;
   const p = c.p;
   const subnet = t.eniSubnet[eni];
   if (from !== subnet && !enterSubnet(c, subnet)) return DONE;
   const checked = t.eniCheck[eni];
-  if (checked === 1 && t.mapping[t.eniVpc[eni]].lookup(p.dst) !== eni) {
+  if (checked === 1 && !mapped && t.mapping[t.eniVpc[eni]].lookup(p.dst) !== eni) {
     c.drop(reasonCheck, NO_NODE, STAGE_ENI_IN);
     return DONE;
   }
