@@ -2,7 +2,7 @@ import { afterEach, expect, it } from "vitest";
 import { Podplane, UDP } from "./podplane.ts";
 import { labDocument, podDocument, serviceDocument } from "./support/labObjects.ts";
 import { manyName, manyServices, manySlice, peakMemory } from "./support/manyServices.ts";
-import { processesOf } from "./support/traces.ts";
+import { describeProcesses, processesOf } from "./support/traces.ts";
 
 const FEW = 1000;
 const MANY = 20_000;
@@ -63,7 +63,9 @@ it("20,000 Services with 100,000 endpoints: in 500 MB, changed at the cost of th
   await many.must("apply", "-f", many.write("slice.json", JSON.stringify(manySlice(0, 0))));
   const refused = await many.sh("pod/client", `curl -s -m 5 http://${manyName(0)}/ || echo $?`);
   expect(refused, "curl: 7, connection refused").toBe("7");
-  expect(peakMemory(processesOf(many.directory)), "bytes").toBeLessThan(MOST_MEMORY);
+  // Podplane's own; the pod's server is a program of the test.
+  const own = processesOf(many.directory).filter((pid) => !describeProcesses([pid])[0]?.includes(UDP));
+  expect(peakMemory(own), "bytes").toBeLessThan(MOST_MEMORY);
   expect(took / quick, `one change: ${quick} ms among ${FEW}, ${took} ms among ${MANY}`).toBeLessThan(MOST_GROWTH);
   await many.finish();
 }, 120_000);
