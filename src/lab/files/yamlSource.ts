@@ -67,13 +67,16 @@ export function parseFile(text: string, file: string): ParsedFile {
     result.problems.push({ file, ...position(offset), path: "", message: `expected YAML, got an error: ${message}` });
   if ("empty" in parsed) return result;
   for (const document of parsed) {
-    for (const error of document.errors) refuse(error.pos[0], shortMessage(error.message));
-    if (document.errors.length > 0 || document.contents === null) continue;
+    // What follows the first error of a document is mostly its consequence.
+    const error = document.errors.at(0);
+    if (error !== undefined) refuse(error.pos[0], shortMessage(error.message));
+    if (error !== undefined || document.contents === null) continue;
     let value: unknown;
     try {
       value = document.toJS();
-    } catch (error) {
-      refuse(startOf(document.contents) ?? 0, error instanceof Error ? shortMessage(error.message) : String(error));
+    } catch (failure) {
+      const message = failure instanceof Error ? shortMessage(failure.message) : String(failure);
+      refuse(startOf(document.contents) ?? 0, message);
       continue;
     }
     if (value === null) continue;
