@@ -8,7 +8,7 @@ import { kindOf, serviceOf } from "../services/services.ts";
 import { NEXT_ENI } from "../tables.ts";
 import { bindEndpoint } from "./choose.ts";
 import { PASS, type Verdict } from "./kubeProxy.ts";
-import { hasPorts, takesNodePorts } from "./local.ts";
+import { frontendOf } from "./local.ts";
 import { isLoopback, MARK_CILIUM_LOOPBACK, MARK_CILIUM_SNAT, markForSnat } from "./mark.ts";
 
 /**
@@ -19,15 +19,6 @@ import { isLoopback, MARK_CILIUM_LOOPBACK, MARK_CILIUM_SNAT, markForSnat } from 
  */
 
 const UNBOUND = -1;
-
-function frontendOf(c: Context, row: NodeRow, from: number): number {
-  const p = c.p;
-  if (!hasPorts(p)) return -1;
-  const { services } = c.tables;
-  const frontend = services.lookup(p.dst, p.protocol, p.dport);
-  if (frontend >= 0 || !takesNodePorts(c, row, from)) return frontend;
-  return services.lookupNodePort(p.protocol, p.dport);
-}
 
 function isLocal(c: Context, frontend: number, from: number): boolean {
   const { sets } = c.tables.services;

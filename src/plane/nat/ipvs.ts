@@ -5,7 +5,7 @@ import { FRONTEND_CLUSTER_IP, type NodeRow } from "../rows.ts";
 import { kindOf, serviceOf } from "../services/services.ts";
 import { bindEndpoint } from "./choose.ts";
 import { PASS, passesFirewall, type Verdict } from "./kubeProxy.ts";
-import { hasPorts, isPodSource, takesNodePorts } from "./local.ts";
+import { frontendOf, isPodSource } from "./local.ts";
 import { MARK_MASQUERADE, markForSnat } from "./mark.ts";
 
 /**
@@ -16,16 +16,6 @@ import { MARK_MASQUERADE, markForSnat } from "./mark.ts";
 
 const UNBOUND = -1;
 const NO_SET = -1;
-
-/** The virtual server that a packet reached, or -1. */
-function virtualServer(c: Context, row: NodeRow, from: number): number {
-  const p = c.p;
-  if (!hasPorts(p)) return -1;
-  const { services } = c.tables;
-  const frontend = services.lookup(p.dst, p.protocol, p.dport);
-  if (frontend >= 0 || !takesNodePorts(c, row, from)) return frontend;
-  return services.lookupNodePort(p.protocol, p.dport);
-}
 
 /**
  * Its destinations (syncEndpoint): those of this node under a Local policy. Where there are none, all: pods of the node
@@ -48,7 +38,7 @@ function destinations(c: Context, row: NodeRow, frontend: number): number {
  */
 export function admitIpvs(c: Context, row: NodeRow, from: number): Verdict {
   const { services } = c.tables;
-  const frontend = virtualServer(c, row, from);
+  const frontend = frontendOf(c, row, from);
   if (frontend < 0) return services.hasAddress(c.p.dst) ? reasonUnknownPort : PASS;
   if (!passesFirewall(c, row, frontend)) return reasonSourceRange;
   return destinations(c, row, frontend) === NO_SET ? reasonNoEndpoints : PASS;
@@ -60,7 +50,7 @@ export function admitIpvs(c: Context, row: NodeRow, from: number): Verdict {
  */
 export function bindIpvs(c: Context, row: NodeRow, from: number): number {
   const { src } = c.p;
-  const frontend = virtualServer(c, row, from);
+  const frontend = frontendOf(c, row, from);
   if (frontend < 0) return UNBOUND;
   const set = destinations(c, row, frontend);
   if (set === NO_SET) return UNBOUND;

@@ -47,3 +47,13 @@ function isListed(cidrs: NodeRow["nodePortAddresses"], address: number): boolean
   for (let i = 0; i < cidrs.length; i++) if ((address & maskOf(cidrs[i].length)) === cidrs[i].prefix) return true;
   return false;
 }
+
+/** The frontend that a packet reached, by its address or by a NodePort of the node, or -1: the lookup of IPVS and Cilium. */
+export function frontendOf(c: Context, row: NodeRow, from: number): number {
+  const p = c.p;
+  if (!hasPorts(p)) return -1;
+  const { services } = c.tables;
+  const frontend = services.lookup(p.dst, p.protocol, p.dport);
+  if (frontend >= 0 || !takesNodePorts(c, row, from)) return frontend;
+  return services.lookupNodePort(p.protocol, p.dport);
+}

@@ -2,6 +2,7 @@ import type { ProxyEndpoint, ProxyPort } from "../../../../src/control/kube/prox
 import type { RuleNode, RuleSettings } from "../../../../src/control/kube/rules/portPlan.ts";
 import { toCidr } from "../../../../src/control/vpc/cidr.ts";
 import { parseAddress } from "../../../../src/plane/wire/address.ts";
+import { proxyPort } from "../proxyObjects.ts";
 
 /** The world of kube-proxy's own tests: pods 10.0.0.0/8, node 192.168.0.2, services 172.30.0.0/16. */
 export const NODE: RuleNode = {
@@ -41,27 +42,15 @@ export function endpoint(address: string, more: Partial<ProxyEndpoint> = {}): Pr
 
 /** Port `p80` of service `svcN` in namespace `nsN`, with ClusterIP 172.30.0.4N. */
 export function port(n: number, more: Partial<ProxyPort> = {}): ProxyPort {
-  return {
+  return proxyPort([], {
     key: `svc/ns${n}/svc${n}:80/TCP`,
     service: `svc/ns${n}/svc${n}`,
     namespace: `ns${n}`,
     name: `svc${n}`,
     portName: "p80",
-    protocol: "TCP",
     clusterIP: int(`172.30.0.4${n}`),
-    port: 80,
-    nodePort: 0,
-    externalIPs: [],
-    loadBalancerIPs: [],
-    sourceRanges: [],
-    internalTrafficPolicy: "Cluster",
-    externalTrafficPolicy: "Cluster",
-    affinitySeconds: 0,
-    healthCheckNodePort: 0,
-    topology: "none",
-    endpoints: [],
     ...more,
-  };
+  });
 }
 
 /** The services of kube-proxy's TestOverallIPTablesRules and TestOverallNFTablesRules. */
