@@ -4,7 +4,7 @@
 set -euo pipefail
 
 packages=(iproute2 util-linux procps curl bind9-dnsutils iputils-ping traceroute tcpdump tshark iperf3 ncat socat conntrack iptables
-  nftables prometheus ethtool python3 gcc libc6-dev)
+  nftables prometheus ethtool python3 python3-scapy gcc libc6-dev)
 
 missing=()
 for p in "${packages[@]}"; do

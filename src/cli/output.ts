@@ -22,12 +22,27 @@ export const bold = paint(1);
 export const dim = paint(2);
 export const red = paint(31);
 export const green = paint(32);
+export const yellow = paint(33);
+
+let isGuarded = false;
+
+/** A reader that has seen enough (`| head`) ends the command, quietly. */
+function guard(): void {
+  if (isGuarded) return;
+  isGuarded = true;
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit();
+  });
+}
 
 export function printJson(value: unknown): void {
+  guard();
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }
 
 export function print(text: string): void {
+  guard();
   process.stdout.write(`${text}\n`);
 }
 

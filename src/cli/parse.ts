@@ -31,7 +31,8 @@ export function parsePositive(text: string): number {
   return wholeNumber(text, 1, COUNT_MAX);
 }
 
-function wholeNumber(text: string, min: number, max: number): number {
+/** A whole number in a range, for commander. */
+export function wholeNumber(text: string, min: number, max: number): number {
   const n = Number(text);
   if (!/^\d+$/.test(text) || n < min || n > max)
     throw new InvalidArgumentError(`expected a whole number from ${min} to ${max}, got "${text}".`);

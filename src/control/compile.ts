@@ -20,6 +20,7 @@ import { dnsAddresses } from "./dns/listeners.ts";
 import { clusterDnsAddress, dnsMode } from "./dns/settings.ts";
 import { eniName, nodeName } from "./entityNames.ts";
 import type { Ids } from "./ids.ts";
+import { impairmentRows } from "./impair/impairmentRows.ts";
 import { nodePortCidrs } from "./kube/nodePortAddresses.ts";
 import { lazily } from "./lazily.ts";
 import type { Names } from "./names.ts";
@@ -185,6 +186,7 @@ export function compile(
     ...securityRows(state, ids),
     ...hostPortRows(state),
     ...localAddressRows(state, ids),
+    ...impairmentRows(state, ids),
   ])
     machines.set(rowKey(row), row);
   const services = serviceRows.update(state.services, state.lab);

@@ -51,7 +51,7 @@ export function labState(lab: Lab): State {
 /** What may change while a lab runs: gateways, routes and rules, as EC2 lets them. */
 const CHANGEABLE =
   "routes, NAT gateways, peerings, transit gateways, VPC endpoints, security groups, network ACLs, source/destination checks, " +
-  "kubeProxy (udpConntrackCleanup apart) or the CNI's variables (MTUs apart)";
+  "impairments, kubeProxy (udpConntrackCleanup apart) or the CNI's variables (MTUs apart)";
 
 /** The part of a VPC that machines and their addresses depend on. */
 function fixedVpc({ id, name, tags, cidrBlocks, subnets }: LabVpc): object {
@@ -66,7 +66,8 @@ function fixedMachine<T extends { sourceDestCheck: boolean; securityGroups: stri
 
 /** The part of a lab that machines and addresses depend on, as text: everything but routes, gateways, rules and what SNAT does. */
 function fixedPart(lab: Lab): string {
-  const { vpc, vpcs, peerings: _peerings, transitGateways: _gateways, cluster, nodes, hosts, ...spec } = lab.spec;
+  const { vpc, vpcs, peerings: _peerings, transitGateways: _gateways, cluster, nodes, hosts, ...rest } = lab.spec;
+  const { impairments: _impairments, ...spec } = rest;
   const { eniMtu, podMtu } = cniSettings(cluster.cni.env);
   const { udpConntrackCleanup } = cluster.kubeProxy;
   const { conntrackCacheCleanupPeriod } = cluster.networkPolicy;

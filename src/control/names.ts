@@ -55,6 +55,16 @@ export class Names {
     this.#directory = directory;
   }
 
+  /** Everything that has a name of its own. */
+  get directory(): Directory {
+    return this.#directory;
+  }
+
+  /** By node index: `node-1`. */
+  get nodes(): readonly string[] {
+    return this.#tables.nodes;
+  }
+
   device(id: number): string {
     return this.#tables.devices.get(id) ?? GONE;
   }

@@ -36,6 +36,8 @@ export function rowKey(row: Row): string {
       return `${row.t}/${row.table}/${cidrText(row)}`;
     case "podPolicy":
       return `${row.t}/${row.device}`;
+    case "impairment":
+      return `${row.t}/${row.at}/${row.index}/${row.direction}`;
     case "outside":
       return `${row.t}/${row.network}/${row.address >>> 0}`;
   }

@@ -46,6 +46,10 @@ const PATIENCE: Record<Verb, number | null> = {
   why: AFTER_A_CHANGE_MS,
   seen: AFTER_A_CHANGE_MS,
   get: AFTER_A_CHANGE_MS,
+  conntrack: AFTER_A_CHANGE_MS,
+  top: AFTER_A_CHANGE_MS,
+  impair: AFTER_A_CHANGE_MS,
+  pinned: AFTER_A_CHANGE_MS,
   apply: null,
   delete: null,
 };
@@ -101,7 +105,7 @@ export function ask<V extends Verb>(
 }
 
 /** @param error of a connection to a lab's control socket */
-function unreachable(lab: string, { code }: NodeJS.ErrnoException): ControlError {
+export function unreachable(lab: string, { code }: NodeJS.ErrnoException): ControlError {
   if (code === "EACCES") return new ControlError(`lab ${lab} belongs to another user`);
   // So many wait for it that it takes no more (unix(7)).
   if (code === "EAGAIN") return new HungLabError(lab, 0);

@@ -3,7 +3,24 @@ import type { DecisionData } from "./planeMessages.ts";
 
 /** A decision's columns, in the order that {@link unpackDecision} reads them. */
 function columns(d: Decision): Int32Array[] {
-  return [d.node, d.stage, d.action, d.ruleKind, d.rule, d.reason, d.a, d.b, d.c, d.d, d.e, d.f, d.g, d.h, d.source];
+  return [
+    d.node,
+    d.stage,
+    d.action,
+    d.ruleKind,
+    d.rule,
+    d.reason,
+    d.a,
+    d.b,
+    d.c,
+    d.d,
+    d.e,
+    d.f,
+    d.g,
+    d.h,
+    d.source,
+    d.left,
+  ];
 }
 
 /** Copies a decision into a form that crosses threads; the record itself is reused. */

@@ -1,12 +1,14 @@
 import { clusterRules } from "../control/kube/rules/clusterRules.ts";
 import { lazily } from "../control/lazily.ts";
+import { pinnedObjects } from "../control/pinnedObjects.ts";
 import { exitNow, umount } from "../device/libc.ts";
 import { MNT_DETACH } from "../device/linux.ts";
 import { registerDnsMetrics } from "../observe/dnsMetrics.ts";
 import { podStartDelay, registerIpamMetrics } from "../observe/ipamMetrics.ts";
+import { registerLiveMetrics } from "../observe/liveMetrics.ts";
 import { metricsRegistry } from "../observe/metrics.ts";
 import { registerPolicyMetrics } from "../observe/policyMetrics.ts";
-import { ControlServer } from "./controlServer.ts";
+import { ControlServer, type Handlers, type StreamHandlers } from "./controlServer.ts";
 import { endInTime } from "./deadline.ts";
 import { loadLab, type RunnableLab } from "./files/load.ts";
 import { innerChannel } from "./innerChannel.ts";
@@ -74,7 +76,7 @@ export async function runInner(loaded: RunnableLab, options: InnerOptions): Prom
   let metrics: MetricsServer | null = null;
   try {
     // The socket first: it lies in the host's directory, over which the lab then mounts its own.
-    control = await ControlServer.listen(socketPath(name), {
+    const handlers: Handlers = {
       status: async () => {
         const pods = running().pods;
         const pid = await channel.hostPid();
@@ -88,15 +90,19 @@ export async function runInner(loaded: RunnableLab, options: InnerOptions): Prom
       apply: ({ path }) => running().apply(path),
       delete: ({ path, names, wait }) => running().delete(path, names, wait),
       get: ({ what, name: one }) => running().view(what, one),
+      conntrack: (question) => running().live.conntrack(question),
+      top: () => running().live.top(),
       rules: async ({ mode, node }) => {
         const { cluster } = running();
         return clusterRules(cluster.state(), cluster.snapshot(), mode, node);
       },
       why: (question) => running().why(question),
+      impair: (question) => running().impair(question),
       seen: async ({ vsLab, ...question }) =>
         askSeen(running().cluster, question, vsLab === null ? null : loadLab(vsLab).cluster),
       logs: async ({ name: who }) => running().logs(who),
       policyLog: ({ node, format }) => running().policyLog(node, format),
+      pinned: async () => pinnedObjects(running().cluster),
       fault: async ({ where }) => {
         if (where === "plane") running().plane.fault();
         else
@@ -105,7 +111,13 @@ export async function runInner(loaded: RunnableLab, options: InnerOptions): Prom
           });
         return null;
       },
-    });
+    };
+    const streams: StreamHandlers = {
+      conntrackEvents: (_, out) => running().live.watch(out),
+      trace: (question, out) => running().observations.trace(question, out),
+      capture: (question, out) => running().observations.capture(question, out),
+    };
+    control = await ControlServer.listen(socketPath(name), handlers, streams);
     lab.current = new RunningLab(loaded, {
       verify: options.verify,
       queues: options.queues,
@@ -129,6 +141,7 @@ export async function runInner(loaded: RunnableLab, options: InnerOptions): Prom
       pods: () => running().policyPods(),
       eventsDropped: () => running().policyEventsDropped,
     });
+    registerLiveMetrics(registry, lab.current.live);
     loaded.cluster.watchStarts(podStartDelay(registry));
     metrics = await MetricsServer.listen(registry, address, options.metricsPort ?? port);
     metricsUrl = metrics.url;

@@ -1,3 +1,4 @@
+import { setPriority } from "node:os";
 import { setFlagsFromString } from "node:v8";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import type { Device } from "../device/device.ts";
@@ -5,14 +6,17 @@ import { EBADFD } from "../device/linux.ts";
 import { Poller } from "../device/poller.ts";
 import { TunDevice } from "../device/tun.ts";
 import { VerifyDevice } from "../device/verify.ts";
-import type { ConntrackEntry } from "../observe/tables.ts";
-import { C_BUSY_NS, C_IDLE_NS, C_VERIFIED, C_VERIFY_BAD } from "../plane/counters.ts";
-import { Decision } from "../plane/decision.ts";
-import { VNET_BEFORE } from "../plane/packet.ts";
+import { Accounting } from "../plane/conntrack/accounting.ts";
+import { ConntrackEvents } from "../plane/conntrack/events.ts";
+import { C_BUSY_NS, C_IDLE_NS, C_TICK_ORIGIN, C_VERIFIED, C_VERIFY_BAD } from "../plane/counters.ts";
+import { laneCounts } from "../plane/impair/laneCounts.ts";
 import { Plane } from "../plane/plane.ts";
 import { PacketVector } from "../plane/vector.ts";
+import { packEntries } from "./conntrackData.ts";
 import { packDecision } from "./decisionData.ts";
+import { Recorder } from "./observation/recorder.ts";
 import type { PlaneEnvelope, PlaneReply, PlaneRequest, PlaneThreadData } from "./planeMessages.ts";
+import { askPlane } from "./trialQuestion.ts";
 
 /**
  * The plane's thread: owns the TUN devices and the plane, runs batches to completion, and blocks in epoll_wait when
@@ -25,6 +29,17 @@ import type { PlaneEnvelope, PlaneReply, PlaneRequest, PlaneThreadData } from ".
  * Read when a function is optimized, so it is early enough here.
  */
 setFlagsFromString("--max-inlined-bytecode-size-cumulative=2000");
+
+/**
+ * Of this thread alone (setpriority(2) on Linux): as the kernel's own forwarding, it comes before the programs whose packets it
+ * forwards and before those that look on. Only root may.
+ */
+const NICE = -10;
+try {
+  setPriority(0, NICE);
+} catch {
+  // Then it has its share as everybody.
+}
 
 const data = workerData as PlaneThreadData;
 const port = parentPort;
@@ -42,10 +57,15 @@ const NS_PER_MS = 1e6;
 
 const stop = new Int32Array(data.stop);
 const counters = new Float64Array(data.counters);
-const plane = new Plane({ ...data.options, counters });
+counters[C_TICK_ORIGIN] = Number(process.hrtime.bigint()) / NS_PER_MS - performance.now();
+const plane = new Plane({ ...data.options, counters, lastDrops: new Int32Array(data.lastDrops) });
 const context = plane.context;
 const poller = new Poller(data.wakeFd, MAX_READY);
-const decision = new Decision();
+/** Records what packets meet while somebody observes; otherwise null. */
+let observer: Recorder | null = null;
+let recorder: Recorder | null = null;
+/** When `performance.now()` was 0, by the clock of process.hrtime. */
+const origin = process.hrtime.bigint() - BigInt(Math.round(performance.now() * NS_PER_MS));
 
 /** Queue number to device index; one device may have several queues. */
 interface Queue {
@@ -78,6 +98,8 @@ function step(): boolean {
   counters[C_IDLE_NS] += (worked - before) * NS_PER_MS;
   plane.tick(tick(worked));
   flushWaited();
+  // More was due than has room at once; what is read next must not overtake it.
+  while (plane.releaseHeld()) flushWaited();
   if (poller.woken) {
     poller.drainWake();
     answerRequests();
@@ -99,9 +121,11 @@ function serve(index: number): void {
     return;
   }
   let largest = 0;
+  if (observer !== null) observer.beginBatch(performance.now() * NS_PER_MS);
   for (let i = 0; i < vector.count; i++) {
     if (vector.length[i] > largest) largest = vector.length[i];
-    plane.process(vector.device[i], vector.offset[i], vector.length[i]);
+    if (observer === null) plane.process(vector.device[i], vector.offset[i], vector.length[i]);
+    else observer.process(vector.device[i], vector.offset[i], vector.length[i]);
     if (context.mustFlush) flush();
   }
   queue.batch = largest > BIG_PACKET ? BIG_BATCH : BATCH;
@@ -123,6 +147,10 @@ function flush(): void {
     from = to;
   }
   if (verifiers.size > 0) countVerified();
+  if (observer !== null) {
+    observer.flushed(performance.now() * NS_PER_MS);
+    observer.publish();
+  }
   plane.written();
 }
 
@@ -148,7 +176,11 @@ function answerRequests(): void {
     const received = receiveMessageOnPort(port);
     if (received === undefined) return;
     const request = received.message as PlaneEnvelope<PlaneRequest>;
-    port.postMessage({ id: request.id, body: answer(request.body) } satisfies PlaneEnvelope<PlaneReply>);
+    const body = answer(request.body);
+    port.postMessage(
+      { id: request.id, body } satisfies PlaneEnvelope<PlaneReply>,
+      "words" in body ? [body.words.buffer] : [],
+    );
   }
 }
 
@@ -163,19 +195,57 @@ function answer(request: PlaneRequest): PlaneReply {
     case "patch":
       plane.apply(request.patch);
       flushWaited();
+      if (observer !== null) observer.renamed();
       return { kind: "done" };
     case "whatIf": {
-      const at = plane.slotOffset(0);
-      context.arena.set(request.packet, at - VNET_BEFORE);
-      plane.whatIf(request.device, at, request.packet.length - VNET_BEFORE, decision);
-      return { kind: "decision", decision: packDecision(decision) };
+      const { forward, reply, sport } = askPlane(plane, request.question);
+      return {
+        kind: "decision",
+        decision: packDecision(forward),
+        reply: reply === null ? null : packDecision(reply),
+        sport,
+      };
     }
     case "conntrack":
-      return { kind: "conntrack", entries: conntrackView() };
+      return { kind: "conntrack", words: packEntries(context.ct, context.now, null) };
     case "policyEvents":
       return { kind: "policyEvents", events: context.policyEvents.drain(), dropped: context.policyEvents.dropped };
+    case "conntrackEvents": {
+      const events = context.ct.events ?? new ConntrackEvents();
+      context.ct.events = request.on ? events : null;
+      return { kind: "conntrackEvents", words: events.drain(), lost: events.lost };
+    }
+    case "accounting":
+      context.ct.accounting = request.on
+        ? (context.ct.accounting ?? new Accounting(context.ct.capacity, context.now))
+        : null;
+      return { kind: "done" };
+    case "busiest": {
+      const { ct } = context;
+      const busiest = ct.accounting?.busiest(request.limit, (visit) => ct.forEach(visit));
+      const words = packEntries(ct, context.now, busiest?.entries ?? []);
+      return { kind: "busiest", words, recent: busiest?.recent ?? new Float64Array(0) };
+    }
+    case "serviceHits":
+      return { kind: "serviceHits", report: context.tables.services.hits.report() };
+    case "natDestinations":
+      return { kind: "natDestinations", words: context.nat.destinations() };
+    case "impairments":
+      return { kind: "impairments", lanes: laneCounts(context.impairments) };
     case "stateHash":
-      return { kind: "stateHash", hash: context.ct.stateHash() };
+      return { kind: "stateHash", hash: plane.stateHash() };
+    case "observe":
+      recorder ??= new Recorder(plane);
+      recorder.begin(request.setup);
+      observer = recorder;
+      return { kind: "observing", origin };
+    case "refine":
+      if (observer !== null) observer.refine(request.session, request.filter);
+      return { kind: "done" };
+    case "endObservation":
+      observer?.end(request.session);
+      if (observer?.isIdle === true) observer = null;
+      return { kind: "done" };
     case "fault":
       throw new Error("fault injected into the plane");
   }
@@ -205,32 +275,6 @@ function detach(device: number): void {
     queues[i] = null;
   });
   writers[device] = null;
-}
-
-function conntrackView(): ConntrackEntry[] {
-  const ct = context.ct;
-  const entries: ConntrackEntry[] = [];
-  const tuple = (e: number, dir: number): [number, number, number, number] => [
-    ct.src(e, dir),
-    ct.dst(e, dir),
-    ct.sport(e, dir),
-    ct.dport(e, dir),
-  ];
-  ct.forEach((e) => {
-    entries.push({
-      node: ct.zone(e),
-      protocol: ct.protocol(e),
-      state: ct.tcpState(e),
-      status: ct.status(e),
-      mark: ct.mark(e),
-      timeout: ct.timeoutLeft(e, context.now),
-      service: ct.service(e),
-      endpoint: ct.endpoint(e),
-      original: tuple(e, 0),
-      reply: tuple(e, 1),
-    });
-  });
-  return entries;
 }
 
 while (step());

@@ -2,24 +2,24 @@ import { randomBytes } from "node:crypto";
 import type { Cluster } from "../control/cluster.ts";
 import { diff } from "../control/diff.ts";
 import type { Names } from "../control/names.ts";
+import { nearMisses } from "../control/nearMiss/nearMisses.ts";
 import { conntrackTimeouts } from "../control/objects/conntrackTimeouts.ts";
 import { NameError } from "../control/resolve.ts";
-import type { AskedFlow, Explanation } from "../observe/explain.ts";
+import type { AskedFlow, NearMisses, WhyAnswer } from "../observe/explain.ts";
 import { explain } from "../observe/explain.ts";
 import type { ContextOptions } from "../plane/context.ts";
-import { Decision } from "../plane/decision.ts";
-import { PROTO_ICMP, PROTO_SCTP, PROTO_TCP, PROTO_UDP, VNET_BEFORE } from "../plane/packet.ts";
+import { VERDICT_DELIVERED } from "../plane/decision.ts";
+import { PROTO_ICMP, PROTO_SCTP, PROTO_TCP, PROTO_UDP } from "../plane/packet.ts";
 import { Plane } from "../plane/plane.ts";
-import { setI32, setU16 } from "../plane/wire/bytes.ts";
-import { checksum, pseudoHeaderSum, sum16 } from "../plane/wire/checksum.ts";
-import { IP_HEADER_MIN, writeIpv4Header } from "../plane/wire/ipv4.ts";
-import { writeSctpChecksum } from "../plane/wire/sctp.ts";
 import type { WhyQuestion } from "./controlProtocol.ts";
+import { buildPacket, type PacketSpec, QUESTION_FLAGS, smallestSize } from "./questionPacket.ts";
+import { askPlane, type PlaneAnswer, type PlaneQuestion } from "./trialQuestion.ts";
 
 /** Port that a question is asked from when it names none: any ephemeral one will do. */
 const DEFAULT_PORT = 40_000;
-const TTL = 64;
-const DF = 0x4000;
+const DEFAULT_TTL = 64;
+const MAX_SIZE = 65_535;
+const ICMP_ECHO = 8;
 const DEVICES = 4096;
 const MAX_CONNTRACK = 1 << 20;
 const MILLISECONDS = 1000;
@@ -32,12 +32,13 @@ export interface AskedPacket {
   device: number;
   bytes: Uint8Array;
   asked: AskedFlow;
+  seek: PlaneQuestion["seek"];
 }
 
 /**
- * Builds the packet that a question is about: the first one of a connection.
+ * Builds the packet that a question is about: the first one of a connection unless it says otherwise.
  *
- * @throws NameError for names that mean nothing, or a source that sends nothing.
+ * @throws NameError for names that mean nothing, a source that sends nothing, or a packet that cannot be.
  */
 export function askedPacket(question: WhyQuestion, names: Names): AskedPacket {
   const protocol = PROTOCOL_NUMBERS[question.protocol.toLowerCase()];
@@ -54,9 +55,25 @@ export function askedPacket(question: WhyQuestion, names: Names): AskedPacket {
     throw new NameError(`"${question.destination}" needs a port, such as ${question.destination}:80`);
   const sport = ports ? (question.fromPort ?? source.port ?? DEFAULT_PORT) : 0;
   const dport = ports ? (destination.port ?? 0) : 0;
+  const spec: PacketSpec = {
+    protocol,
+    src: source.address,
+    sport,
+    dst: destination.address,
+    dport,
+    flags: QUESTION_FLAGS[question.flags ?? "SYN"],
+    seq: 0,
+    ack: 0,
+    size: question.size ?? 0,
+    df: question.df ?? true,
+    ttl: question.ttl ?? DEFAULT_TTL,
+    icmpType: question.icmp?.type ?? ICMP_ECHO,
+    icmpCode: question.icmp?.code ?? 0,
+  };
+  check(question, spec);
   return {
     device: source.device,
-    bytes: firstPacket(protocol, source.address, sport, destination.address, dport),
+    bytes: buildPacket(spec),
     asked: {
       protocol,
       source: { address: source.address, port: sport, name: source.kind === "address" ? null : source.name },
@@ -66,52 +83,60 @@ export function askedPacket(question: WhyQuestion, names: Names): AskedPacket {
         name: destination.kind === "address" ? null : destination.name,
       },
     },
+    seek: seekOf(question, protocol, source.port !== null),
   };
 }
 
-/** A SYN, a UDP datagram, an echo request or an INIT, with its virtio_net_hdr in front. */
-function firstPacket(protocol: number, src: number, sport: number, dst: number, dport: number): Uint8Array {
-  const sizes: Record<number, number> = { [PROTO_TCP]: 20, [PROTO_UDP]: 12, [PROTO_ICMP]: 12, [PROTO_SCTP]: 32 };
-  const size = sizes[protocol] ?? 0;
-  const bytes = new Uint8Array(VNET_BEFORE + IP_HEADER_MIN + size);
-  const l4 = VNET_BEFORE + IP_HEADER_MIN;
-  writeIpv4Header(bytes, VNET_BEFORE, 0, IP_HEADER_MIN + size, 1, DF, TTL, protocol, src, dst);
-  if (protocol === PROTO_ICMP) {
-    bytes[l4] = 8;
-    setU16(bytes, l4 + 4, 1);
-    setU16(bytes, l4 + 2, checksum(bytes, l4, size));
-    return bytes;
-  }
-  setU16(bytes, l4, sport);
-  setU16(bytes, l4 + 2, dport);
-  let field = 16;
-  if (protocol === PROTO_TCP) {
-    bytes[l4 + 12] = 5 << 4;
-    bytes[l4 + 13] = 2;
-    setU16(bytes, l4 + 14, 0xffff);
-  } else if (protocol === PROTO_UDP) {
-    setU16(bytes, l4 + 4, size);
-    field = 6;
-  } else {
-    // INIT chunk of 20 bytes: tag, window, streams, first TSN (RFC 9260, 3.3.2)
-    bytes[l4 + 12] = 1;
-    setU16(bytes, l4 + 14, 20);
-    setI32(bytes, l4 + 16, 1);
-    setI32(bytes, l4 + 20, 0xffff);
-    setU16(bytes, l4 + 24, 1);
-    setU16(bytes, l4 + 26, 1);
-    setI32(bytes, l4 + 28, 1);
-    writeSctpChecksum(bytes, l4, size);
-    return bytes;
-  }
-  setU16(bytes, l4 + field, ~sum16(bytes, l4, size, pseudoHeaderSum(src, dst, protocol, size)) & 0xffff);
-  return bytes;
+function check(question: WhyQuestion, { protocol, size, icmpType }: PacketSpec): void {
+  if (question.flags !== undefined && protocol !== PROTO_TCP)
+    throw new NameError(`${question.protocol} has no flags: --flags is for tcp`);
+  if (question.icmp !== undefined && protocol !== PROTO_ICMP)
+    throw new NameError(`${question.protocol} has no ICMP type: --icmp is for icmp`);
+  const least = smallestSize(protocol, icmpType);
+  if (question.size !== undefined && (size < least || size > MAX_SIZE))
+    throw new NameError(
+      `a ${question.protocol} packet has ${least} to ${MAX_SIZE} bytes with its headers, not ${question.size}`,
+    );
+}
+
+/** Whether the packet is to be one of a connection that there is: of TCP what is no SYN, of UDP what asks for its size or TTL. */
+function seekOf(question: WhyQuestion, protocol: number, hasPort: boolean): PlaneQuestion["seek"] {
+  const inConnection =
+    protocol === PROTO_TCP
+      ? question.flags !== undefined && question.flags !== "SYN"
+      : protocol === PROTO_UDP && (question.size ?? question.ttl ?? question.df) !== undefined;
+  if (!inConnection) return "no";
+  return question.fromPort === null && !hasPort ? "any" : "tuple";
+}
+
+/** What the plane said of a question, in words. */
+export function explainAnswer(asked: AskedFlow, answer: PlaneAnswer, source: ExplainSource): WhyAnswer {
+  const { forward, reply, sport } = answer;
+  const { names, near } = source;
+  // ICMP has an identifier where others have a port.
+  const from = asked.protocol === PROTO_ICMP ? asked : { ...asked, source: { ...asked.source, port: sport } };
+  const explanation = explain(forward, from, names, near);
+  if (reply === null) return { ...explanation, reply: null, comesBack: null };
+  const port = (n: number): number => (asked.protocol === PROTO_ICMP ? 0 : n);
+  const back: AskedFlow = {
+    protocol: forward.protocol,
+    source: { address: forward.dst, port: port(forward.dport), name: null },
+    destination: { address: forward.src, port: port(forward.sport), name: null },
+  };
+  const comesBack =
+    reply.verdict === VERDICT_DELIVERED &&
+    reply.src === from.destination.address &&
+    reply.dst === from.source.address &&
+    port(reply.sport) === from.destination.port &&
+    port(reply.dport) === from.source.port;
+  return { ...explanation, reply: explain(reply, back, names, near), comesBack };
 }
 
 /** Size and settings of the plane for a cluster. The hash key is secret when live, and the seed's in a what-if. */
 export function planeOptions(cluster: Cluster, slots: number, live: boolean): ContextOptions {
   const { spec } = cluster.lab;
   const {
+    accounting,
     checksum: checks,
     max,
     resolveClashes,
@@ -131,6 +156,7 @@ export function planeOptions(cluster: Cluster, slots: number, live: boolean): Co
     seed: spec.seed,
     settings: { ...conntrackTimeouts(timeouts), checksum: checks, resolveClashes, tcpBeLiberal, tcpLoose },
     unconfirmedWindow,
+    ...(live ? { accounting } : {}),
     udpCleanup: spec.cluster.kubeProxy.udpConntrackCleanup,
     // A question is one packet: nothing is remembered beyond it.
     ...(live ? {} : { policyFlows: OFFLINE_FLOWS }),
@@ -139,15 +165,23 @@ export function planeOptions(cluster: Cluster, slots: number, live: boolean): Co
 }
 
 /** Answers a question from lab files alone: nothing runs, and nothing is needed but the files. */
-export function askOffline(cluster: Cluster, question: WhyQuestion): Explanation {
+export function askOffline(cluster: Cluster, question: WhyQuestion): WhyAnswer {
   const snapshot = cluster.snapshot();
   const plane = new Plane(planeOptions(cluster, 1, false));
   plane.apply(diff(null, snapshot));
   plane.tick(0);
-  const { device, bytes, asked } = askedPacket(question, snapshot.names);
-  const at = plane.slotOffset(0);
-  plane.context.arena.set(bytes, at - VNET_BEFORE);
-  const decision = new Decision();
-  plane.whatIf(device, at, bytes.length - VNET_BEFORE, decision);
-  return explain(decision, asked, snapshot.names);
+  const { device, bytes, asked, seek } = askedPacket(question, snapshot.names);
+  const answer = askPlane(plane, { device, packet: bytes, both: question.both ?? false, seek });
+  return explainAnswer(asked, answer, explainSource(cluster));
+}
+
+/** What explanations of a cluster's packets are told in. */
+export interface ExplainSource {
+  readonly names: Names;
+  readonly near: NearMisses;
+}
+
+export function explainSource(cluster: Cluster): ExplainSource {
+  const snapshot = cluster.snapshot();
+  return { names: snapshot.names, near: nearMisses(snapshot, cluster.state()) };
 }

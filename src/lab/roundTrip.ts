@@ -52,8 +52,8 @@ function walk(plane: Plane, device: number, bytes: Uint8Array): Decision {
 
 /**
  * Sends a SYN through a plane, and the answer to it, which meets the connections that the SYN has left in conntrack, in
- * gateways and in security groups. They stay: the plane is one for questions alone (a what-if inserts no connection, so it
- * cannot answer this), and each question has a source port of its own. The generator is as before, so that all draw alike.
+ * gateways and in security groups. They stay: the plane is one for questions alone, which needs no trial (trialQuestion.ts),
+ * and each question has a source port of its own. The generator is as before, so that all draw alike.
  *
  * @param bytes the SYN, with its virtio_net_hdr in front.
  */

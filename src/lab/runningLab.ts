@@ -6,24 +6,27 @@ import { patches } from "../control/diff.ts";
 import { objectKey } from "../control/objects/kinds.ts";
 import { ObjectError } from "../control/objects/objectError.ts";
 import { NameError } from "../control/resolve.ts";
-import { type Explanation, explain } from "../observe/explain.ts";
+import type { WhyAnswer } from "../observe/explain.ts";
 import type { ViewName, Views, WhyQuestion } from "./controlProtocol.ts";
 import { DnsServers } from "./dns/dnsServers.ts";
 import { problemText } from "./files/labError.ts";
 import type { RunnableLab } from "./files/load.ts";
 import { loadObjects } from "./files/load.ts";
 import { HealthServers } from "./healthCheck/healthServers.ts";
+import { type ImpairAnswer, type ImpairQuestion, impair } from "./impairments.ts";
 import { labView } from "./labViews.ts";
+import { LiveViews } from "./liveViews.ts";
 import { MachineNetwork } from "./machineNetwork.ts";
 import { NameFiles } from "./nameFiles.ts";
 import { type DeviceStats, Namespaces } from "./namespaces.ts";
 import { namespaceFileName } from "./netSpec.ts";
+import { Observations } from "./observation/observations.ts";
 import { type Placed, PlacedNamespaces } from "./placedNamespaces.ts";
 import { PlaneClient } from "./planeClient.ts";
 import type { PodEntry } from "./podEntry.ts";
 import { PodLives } from "./podLives.ts";
 import { type PolicyLogFormat, PolicyLogs } from "./policyLogs.ts";
-import { askedPacket, planeOptions } from "./question.ts";
+import { askedPacket, explainAnswer, explainSource, planeOptions } from "./question.ts";
 import { RunningWorkloads } from "./runningWorkloads.ts";
 import { Turns } from "./turns.ts";
 
@@ -47,6 +50,8 @@ export interface RunOptions {
 /** A lab that is up: namespaces, the plane's thread, the pods' processes, and the cluster that says what there should be. */
 export class RunningLab {
   readonly plane: PlaneClient;
+  readonly live: LiveViews;
+  readonly observations: Observations;
   readonly #lab: RunnableLab;
   readonly #options: RunOptions;
   readonly #namespaces: Namespaces;
@@ -69,6 +74,17 @@ export class RunningLab {
     this.#options = options;
     const plane = planeOptions(lab.cluster, SLOTS, true);
     this.plane = new PlaneClient({ options: plane, verify: options.verify, onFatal: options.onFatal });
+    this.live = new LiveViews({
+      cluster: lab.cluster,
+      plane: this.plane,
+      capacity: plane.conntrackCapacity,
+      devices: () => this.devices(),
+    });
+    this.observations = new Observations({
+      cluster: lab.cluster,
+      plane: this.plane,
+      devices: () => this.devices(),
+    });
     this.#namespaces = new Namespaces(options.directory);
     this.#machines = new MachineNetwork(this.#namespaces);
     this.#placed = new PlacedNamespaces({
@@ -168,10 +184,16 @@ export class RunningLab {
     return change;
   }
 
-  async why(question: WhyQuestion): Promise<Explanation> {
-    const { names } = this.#lab.cluster.snapshot();
-    const { device, bytes, asked } = askedPacket(question, names);
-    return explain(await this.plane.whatIf(device, bytes), asked, names);
+  async why(question: WhyQuestion): Promise<WhyAnswer> {
+    const source = explainSource(this.#lab.cluster);
+    const { device, bytes, asked, seek } = askedPacket(question, source.names);
+    const answer = await this.plane.whatIf({ device, packet: bytes, both: question.both ?? false, seek });
+    return explainAnswer(asked, answer, source);
+  }
+
+  /** @throws NameError for an unknown point, SettingError */
+  impair(question: ImpairQuestion): Promise<ImpairAnswer> {
+    return impair(question, this.#lab.cluster, this.plane, (edit) => this.#turns.change(edit));
   }
 
   /** @param name part of a row's name that it must have, or null for all rows. */
@@ -249,6 +271,8 @@ export class RunningLab {
     this.#turns.end();
     await this.#turns.ended();
     this.#policyLogs.close();
+    await this.live.close();
+    await this.observations.close();
     this.#dns.close();
     this.#health.close();
     const ended = this.#workloads.endAll();
@@ -281,6 +305,7 @@ export class RunningLab {
     await this.#machines.match(cluster.state(), (name) => this.#placed.get(name)?.spec);
     for (const patch of patches(this.#snapshot, snapshot)) await this.plane.patch(patch);
     this.#snapshot = snapshot;
+    this.observations.renamed();
     this.#writeFiles();
     for (const workload of workloads.values()) {
       const placed = this.#placed.get(workload.namespace);

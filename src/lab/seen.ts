@@ -1,13 +1,12 @@
-import { Cluster } from "../control/cluster.ts";
+import type { Cluster } from "../control/cluster.ts";
 import { diff } from "../control/diff.ts";
-import { ObjectError } from "../control/objects/objectError.ts";
 import { destinationsFor, namedDestination } from "../control/seen/destinations.ts";
 import type { SeenDestination, SeenSource } from "../control/seen/kinds.ts";
-import { SettingError, withSettings } from "../control/seen/settings.ts";
 import { namedSource, representatives } from "../control/seen/sources.ts";
 import { seenAnswer } from "../observe/seenCell.ts";
 import { Plane } from "../plane/plane.ts";
 import { formatAddress } from "../plane/wire/address.ts";
+import { clusterWith } from "./clusterWith.ts";
 import { askedPacket, planeOptions } from "./question.ts";
 import { roundTrip } from "./roundTrip.ts";
 import {
@@ -69,17 +68,6 @@ function side(cluster: Cluster, settings: readonly string[], choice: Choice): Se
     .filter((p) => choice.also.includes(p.desired.key))
     .map((p) => ({ name: p.desired.key, reason: p.reason }));
   return { lab: cluster.lab.metadata.name, settings, rows, waiting };
-}
-
-/** A cluster of these objects, at rest; `lab` itself where no setting is changed. */
-function clusterWith(lab: Cluster, settings: readonly string[]): Cluster {
-  if (settings.length === 0) return lab;
-  try {
-    return new Cluster(withSettings(lab.objects(), settings));
-  } catch (error) {
-    if (error instanceof ObjectError) throw new SettingError(`with ${settings.join(", ")}: ${error.message}`);
-    throw error;
-  }
 }
 
 /**

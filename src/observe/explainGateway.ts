@@ -9,7 +9,9 @@ import {
   TARGET_PEERING,
   TARGET_TRANSIT_GATEWAY,
 } from "../plane/rows.ts";
-import { formatAddress, formatCidr, maskOf } from "../plane/wire/address.ts";
+import { formatAddress } from "../plane/wire/address.ts";
+import { socketText, type Tuple, tupleText } from "./explainEnds.ts";
+import { cidrText, nextBest } from "./explainText.ts";
 
 /** Names of the VPC's gateways; control's Names is one. */
 export interface GatewayNames {
@@ -31,21 +33,22 @@ export function gatewayName(d: D.Decision, i: number, names: GatewayNames): stri
   return d.ruleKind[i] === D.RULE_PEERING ? names.peering(d.rule[i]) : names.transitAttachment(d.rule[i]);
 }
 
-/** What a gateway did with a packet. @param i a step of a gateway */
-export function gatewayDetail(d: D.Decision, i: number, names: GatewayNames): string {
+/** What a gateway did with a packet. @param i a step of a gateway @param packet before the step */
+export function gatewayDetail(d: D.Decision, i: number, packet: Tuple, names: GatewayNames): string {
+  const socket = (address: number, port: number): string => socketText(packet.protocol, address, port);
   const ends = `${socket(d.a[i], d.b[i])} -> ${socket(d.c[i], d.d[i])}`;
   if (d.ruleKind[i] === D.RULE_PEERING) return `to the other VPC, at most ${d.c[i]} bytes`;
   if (d.ruleKind[i] === D.RULE_TRANSIT) {
     const to = d.d[i] < 0 ? "blackhole" : names.transitAttachment(d.d[i]);
-    return `${cidr(d.a[i], d.b[i])} -> ${to}${nextBest(d.a[i], d.e[i])}`;
+    return `${cidrText(d.a[i], d.b[i])} -> ${to}${nextBest(d.a[i], d.e[i])}`;
   }
   switch (d.action[i]) {
     case D.ACT_SNAT:
-      return `${ends}${d.e[i] === 1 ? " (new connection)" : ""}`;
+      return `source ${ends}, destination ${socket(packet.dst, packet.dport)} stays${d.e[i] === 1 ? "; new connection, port drawn at random" : ""}`;
     case D.ACT_RESET:
       return `TCP reset ${ends}`;
     default:
-      return `now ${ends}`;
+      return `stored translation: ${tupleText(packet)} is now ${ends}`;
   }
 }
 
@@ -80,16 +83,4 @@ export function eniDetail(d: D.Decision, i: number): string {
   return d.stage[i] === D.STAGE_ENI_OUT
     ? `source/destination check: ${formatAddress(d.a[i])} belongs to the ENI`
     : `${formatAddress(d.b[i])} is an address of the ENI`;
-}
-
-function nextBest(address: number, length: number): string {
-  return length < 0 ? "" : `, next best ${cidr(address, length)}`;
-}
-
-function cidr(address: number, length: number): string {
-  return length === 0 ? "default" : formatCidr(address & maskOf(length), length);
-}
-
-function socket(address: number, port: number): string {
-  return `${formatAddress(address)}:${port}`;
 }

@@ -1,5 +1,4 @@
 import * as D from "../plane/decision.ts";
-import { PROTO_ICMP, PROTO_SCTP, PROTO_TCP, PROTO_UDP } from "../plane/packet.ts";
 import {
   BY_FLOW,
   BY_NODE,
@@ -11,7 +10,7 @@ import {
   TIER_DEFAULT,
   TIER_NETWORK_POLICY,
 } from "../plane/policy/verdict.ts";
-import { formatAddress } from "../plane/wire/address.ts";
+import { counted, namedAddress, portText } from "./explainText.ts";
 
 /** What explanations of policies are told in; control's Names is one. */
 export interface PolicyNames {
@@ -52,23 +51,18 @@ export function policyDetail(d: D.Decision, i: number, names: PolicyNames): stri
   if (cause === BY_NODE) return `${side}: the pod's own node, which is always allowed`;
   const tier = tierName(d.d[i]);
   if (d.action[i] === D.ACT_ACCEPT)
-    return cause === BY_RULE ? `${side}: allowed by the rule (${tier})` : `${side}: no policy says anything of it`;
-  const other = `${named(d.e[i], names)} ${portText(d.f[i], d.g[i])}`;
-  if (cause === BY_RULE) return `${side}: the rule denies ${other} (${tier})`;
+    return cause === BY_RULE
+      ? `${side}: allowed by the rule (${tier}), ${looked(d, i)}`
+      : `${side}: no policy says anything of it`;
+  const other = `${namedAddress(d.e[i], names.byAddress(d.e[i]))} ${portText(d.f[i], d.g[i])}`;
+  if (cause === BY_RULE) return `${side}: the rule denies ${other} (${tier}), ${looked(d, i)}`;
   if (cause !== BY_NOTHING) return `${side}: it has no policies yet, and is denied everything until then (${tier})`;
   const policies = names.isolatingPolicies(d.c[i], egress);
   const who = policies.length === 0 ? "its policies" : policies.join(", ");
-  return `${side}: isolated by ${who}; no ${direction} rule allows ${other} (${tier})`;
+  return `${side}: isolated by ${who}; no ${direction} rule allows ${other} (${tier}), ${looked(d, i)}`;
 }
 
-function named(address: number, names: PolicyNames): string {
-  const name = names.byAddress(address);
-  return name === null ? formatAddress(address) : `${name} (${formatAddress(address)})`;
-}
-
-function portText(protocol: number, port: number): string {
-  if (protocol === PROTO_TCP) return `tcp ${port}`;
-  if (protocol === PROTO_UDP) return `udp ${port}`;
-  if (protocol === PROTO_SCTP) return `sctp ${port}`;
-  return protocol === PROTO_ICMP ? "icmp" : `protocol ${protocol}`;
+/** What the pod's policies have for the other end: entries are a rule's ports. */
+function looked(d: D.Decision, i: number): string {
+  return d.h[i] === 0 ? "no entry names that end" : `${counted(d.h[i], "entry", "entries")} for that end`;
 }

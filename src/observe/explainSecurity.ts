@@ -1,6 +1,7 @@
 import * as D from "../plane/decision.ts";
 import { RULE_DEFAULT } from "../plane/fabric/networkAcls.ts";
 import { BY_FLOW, BY_FRAGMENT, BY_RELATION, TRACK_NEW } from "../plane/fabric/security.ts";
+import { counted } from "./explainText.ts";
 
 /** Names of security groups and network ACLs; control's Names is one. */
 export interface SecurityNames {
@@ -33,8 +34,8 @@ export function securityGroupDetail(d: D.Decision, i: number, names: SecurityNam
   const eni = names.eni(d.c[i]);
   if (d.action[i] === D.ACT_DROP) {
     const groups = names.eniGroups(d.c[i]);
-    const asked = groups.length === 0 ? "it is in no group" : `asked: ${groups.join(", ")}`;
-    return `no ${wayOf(egress)} rule of ${eni} allows it; ${asked}`;
+    if (groups.length === 0) return `no ${wayOf(egress)} rule of ${eni} allows it; it is in no group`;
+    return `no ${wayOf(egress)} rule of ${eni} allows it; asked: ${groups.join(", ")} (${counted(d.e[i], "rule")})`;
   }
   switch (d.a[i]) {
     case BY_FLOW:
@@ -46,7 +47,8 @@ export function securityGroupDetail(d: D.Decision, i: number, names: SecurityNam
     default: {
       const rule = names.securityGroupRule(d.rule[i], egress, d.a[i]);
       const tracked = d.d[i] === TRACK_NEW ? "tracked from now on" : "not tracked";
-      return `${wayOf(egress)} rule ${d.a[i] + 1}: ${rule}; ${tracked}`;
+      const groups = d.f[i] < 2 ? "" : `, ${d.f[i]} groups`;
+      return `${wayOf(egress)}[${d.a[i]}] ${rule} allows it (${counted(d.e[i], "rule")} looked at${groups}); ${tracked}`;
     }
   }
 }
@@ -55,6 +57,7 @@ export function securityGroupDetail(d: D.Decision, i: number, names: SecurityNam
 export function networkAclDetail(d: D.Decision, i: number, names: SecurityNames): string {
   const egress = d.b[i] === EGRESS;
   const where = `${egress ? "out of" : "into"} ${names.subnet(d.c[i])}`;
-  if (d.a[i] === RULE_DEFAULT) return `${where}: no rule matches, and rule * denies`;
-  return `${where}: rule ${d.a[i]}: ${names.networkAclRule(d.rule[i], egress, d.a[i])}`;
+  const looked = `${counted(d.e[i], "rule")} looked at`;
+  if (d.a[i] === RULE_DEFAULT) return `${where}: no rule matches (${looked}), and rule * denies`;
+  return `${where}: rule ${d.a[i]}: ${names.networkAclRule(d.rule[i], egress, d.a[i])} (${looked})`;
 }

@@ -20,17 +20,18 @@ const KINDS: Record<number, string> = {
   [FRONTEND_NODE_PORT]: "NodePort",
 };
 
+/** Why a scheduler chose what it chose. */
 const SCHEDULERS: Record<number, string> = {
-  [SCHEDULER_RR]: "rr",
-  [SCHEDULER_WRR]: "wrr",
-  [SCHEDULER_LC]: "lc",
-  [SCHEDULER_SH]: "sh",
-  [SCHEDULER_MH]: "mh",
-  [SCHEDULER_MAGLEV]: "Maglev",
+  [SCHEDULER_RR]: "rr: the next in turn",
+  [SCHEDULER_WRR]: "wrr: the next in turn by weight",
+  [SCHEDULER_LC]: "lc: the fewest connections",
+  [SCHEDULER_SH]: "sh: by a hash of the source address",
+  [SCHEDULER_MH]: "mh: by a Maglev hash of the source address",
+  [SCHEDULER_MAGLEV]: "Maglev: by a hash of the connection",
 };
 
 /**
- * How a service's endpoint was chosen: "endpoint 1 of 3", and before it what made it so, as
+ * How a service's endpoint was chosen: "endpoint 2 of 3, random draw 1", and before it what it was chosen from, as
  * "NodePort, externalTrafficPolicy Local: 1 local endpoint, endpoint 1 of 1".
  *
  * @param i a step with ACT_DNAT and RULE_SERVICE
@@ -43,10 +44,9 @@ export function serviceChoice(d: D.Decision, i: number): string {
   if (kind !== undefined) parts.push(kind);
   if ((how & D.CHOICE_LOCAL) !== 0)
     parts.push(`${policy(how)} Local: ${count} local ${count === 1 ? "endpoint" : "endpoints"}`);
-  const position = `endpoint ${d.g[i] + 1} of ${count}`;
-  const scheduler = SCHEDULERS[how >> D.CHOICE_SCHEDULER_SHIFT];
-  if ((how & D.CHOICE_AFFINITY) !== 0) parts.push(`affinity: client ${formatAddress(d.source[i])} keeps ${position}`);
-  else parts.push(scheduler === undefined ? position : `${scheduler}: ${position}`);
+  parts.push(`endpoint ${d.g[i] + 1} of ${count}`);
+  if ((how & D.CHOICE_AFFINITY) !== 0) parts.push(`affinity: client ${formatAddress(d.source[i])} keeps it`);
+  else if (count > 1) parts.push(SCHEDULERS[how >> D.CHOICE_SCHEDULER_SHIFT] ?? `random draw ${d.g[i]}`);
   return parts.join(", ");
 }
 

@@ -1,3 +1,4 @@
+import { Accounting } from "./conntrack/accounting.ts";
 import { IPS_CONFIRMED } from "./conntrack/info.ts";
 import type { UdpCleanup } from "./conntrack/staleUdp.ts";
 import { Conntrack } from "./conntrack/table.ts";
@@ -28,6 +29,9 @@ import {
   mayAnswer,
   writeIcmpError,
 } from "./icmpError.ts";
+import { AT_DEVICE, DIRECTION_IN } from "./impair/impairmentRow.ts";
+import type { Impairments } from "./impair/impairments.ts";
+import { LastDrops } from "./lastDrops.ts";
 import { Packet } from "./packet.ts";
 import { PARKING_BYTES, Parking } from "./parking.ts";
 import { PolicyEvents } from "./policy/policyEvents.ts";
@@ -80,6 +84,23 @@ export interface ContextOptions {
   udpCleanup?: UdpCleanup;
   /** Shared memory to count in; made when missing. */
   counters?: Float64Array;
+  /** Whether packets and bytes of connections are counted from the start. */
+  accounting?: boolean;
+  /** Shared memory for the last drop of each reason (lastDrops.ts); made when missing. */
+  lastDrops?: Int32Array;
+}
+
+/** Ties what becomes of a packet that was held (impair/) to what was seen of it before. */
+export interface ReleaseObserver {
+  /**
+   * It goes on: set `context.decision` to see the rest of its way.
+   *
+   * @param packet its number (Context.packetId)
+   * @param point where it was held (pointOf() of impair/impairmentRow.ts)
+   */
+  begin(packet: number, point: number): void;
+  /** It is done, and what arose from it. The decision is set back afterwards. */
+  end(): void;
 }
 
 /**
@@ -104,6 +125,7 @@ export class Context {
   readonly p: Packet;
   readonly out: PacketVector;
   readonly limit = new IcmpLimit();
+  readonly #lastDrops: LastDrops;
   readonly reassembly: Reassembly;
   readonly scratch: Scratch;
   /** Milliseconds tick, int32, wraps; set by the owner before each batch. */
@@ -112,11 +134,22 @@ export class Context {
   hops = 0;
   /** Filled while a packet is walked, when there is one. */
   decision: Decision | null = null;
+  /**
+   * Number of the packet that is walked, whatever becomes of it; 0: nobody numbers them. The owner sets it, and what keeps a
+   * packet for later keeps its number.
+   */
+  packetId = 0;
+  /** {@link packetId} of each packet in {@link out}. */
+  readonly outIds = new Float64Array(OUT_CAPACITY);
   /** nf_conntrack_tcp_be_liberal: kube-proxy programs no INVALID drop then. */
   readonly liberal: boolean;
   /** Packets that wait for the confirmation of their entry; null unless there is an unconfirmed window. */
   readonly parking: Parking | null;
   readonly resolverMeter = new ResolverMeter();
+  /** What is done to packets on purpose (impair/); null: nothing, and no packet waits for it. The plane sets it. */
+  impairments: Impairments | null = null;
+  /** Is told when a packet that an impairment held goes on. */
+  releases: ReleaseObserver | null = null;
 
   readonly #work = new WorkQueue();
   readonly #cutter: Cutter;
@@ -124,6 +157,7 @@ export class Context {
 
   constructor(options: ContextOptions) {
     this.counters = options.counters ?? new Float64Array(counterCount(options.devices));
+    this.#lastDrops = new LastDrops(options.lastDrops);
     this.ct = new Conntrack({
       capacity: options.conntrackCapacity,
       zones: options.nodes,
@@ -131,6 +165,7 @@ export class Context {
       ...(options.settings === undefined ? {} : { settings: options.settings }),
       stats: this.counters.subarray(C_CONNTRACK, C_CONNTRACK + 32),
     });
+    if (options.accounting === true) this.ct.accounting = new Accounting(options.conntrackCapacity, 0);
     this.tracked = new TrackedFlows(
       {
         capacity: options.trackedCapacity ?? Math.min(options.conntrackCapacity * 2, MAX_TRACKED),
@@ -178,6 +213,7 @@ export class Context {
   drop(why: Reason, node: number, stage: number): void {
     const p = this.p;
     this.counters[C_DROPS + why]++;
+    if (!this.ct.trial) this.#lastDrops.note(why, p, node, stage, this.now);
     if (p.ct >= 0 && (this.ct.status(p.ct) & IPS_CONFIRMED) === 0) this.ct.discard(p.ct);
     p.ct = -1;
     const d = this.decision;
@@ -190,13 +226,34 @@ export class Context {
     }
   }
 
+  /** What the ICMP errors' identifications have come to. */
+  get icmpId(): number {
+    return this.#icmpId;
+  }
+
   /**
    * Sends an ICMP error about the packet from a node (its primary address, or the address that the sender used when
-   * that was translated: nf_nat_icmp_reply_translation at POSTROUTING), then drops the packet.
+   * that was translated: nf_nat_icmp_reply_translation at POSTROUTING), and drops the packet.
    */
   reject(why: Reason, node: number, stage: number, source: number, type: number, code: number, rest: number): void {
-    this.answer(WORK_NODE_OUT, node, node, source, type, code, rest);
     this.drop(why, node, stage);
+    this.answer(WORK_NODE_OUT, node, node, source, type, code, rest);
+  }
+
+  /**
+   * Adds to the decision what the last drop was about: the rule, and numbers whose meaning the rule's kind defines
+   * (decision.ts).
+   */
+  because(ruleKind: number, rule: number, a: number, b: number, c: number): void {
+    const d = this.decision;
+    if (d === null) return;
+    let i = d.count - 1;
+    while (i > 0 && d.action[i] !== ACT_DROP && d.action[i] !== ACT_REJECT) i--;
+    d.ruleKind[i] = ruleKind;
+    d.rule[i] = rule;
+    d.a[i] = a;
+    d.b[i] = b;
+    d.c[i] = c;
   }
 
   /** Makes an ICMP error about the packet, addressed to who sent it, and queues it as work of a kind. */
@@ -221,8 +278,13 @@ export class Context {
     this.queue(work, arg, at, length, 0);
   }
 
-  /** Hands the packet to a device. */
+  /** Hands the packet to a device, unless an impairment keeps it. */
   deliver(device: number): void {
+    if (this.#letsIn(device, this.p.off, this.p.len)) this.handOver(device);
+  }
+
+  /** Hands the packet to a device, whatever impairs that. */
+  handOver(device: number): void {
     const p = this.p;
     const d = this.decision;
     if (d !== null) {
@@ -253,10 +315,11 @@ export class Context {
     }
   }
 
-  /** Packets in the plane's hands: fragments, and packets whose entry is not confirmed. */
+  /** Packets in the plane's hands: fragments, packets whose entry is not confirmed, packets that an impairment holds. */
   countQueued(): void {
     const parked = this.parking === null ? 0 : this.parking.count;
-    this.counters[C_QUEUED] = this.reassembly.queued + parked;
+    const held = this.impairments === null ? 0 : this.impairments.held.count;
+    this.counters[C_QUEUED] = this.reassembly.queued + parked + held;
   }
 
   // --- work queue and scratch space
@@ -291,13 +354,25 @@ export class Context {
 
   /** Puts a finished packet out to a device. */
   push(device: number, offset: number, length: number): void {
-    if (this.out.count === OUT_CAPACITY) this.counters[C_DROPS + reasonQueueFull]++;
-    else this.out.push(device, offset, length);
+    if (this.out.count === OUT_CAPACITY) {
+      this.counters[C_DROPS + reasonQueueFull]++;
+      return;
+    }
+    this.outIds[this.out.count] = this.packetId;
+    this.out.push(device, offset, length);
   }
 
-  /** Puts a piece of the packet out to a device, unless policies keep it from a pod. */
+  /** Puts a piece of the packet out to a device, unless policies keep it from a pod, or an impairment does. */
   pushPiece(device: number, offset: number, length: number): void {
-    if (this.admitPiece(device, offset, length)) this.push(device, offset, length);
+    if (this.admitPiece(device, offset, length) && this.#letsIn(device, offset, length))
+      this.push(device, offset, length);
+  }
+
+  /** Whether a packet, or a piece of it, comes to a device at once. */
+  #letsIn(device: number, offset: number, length: number): boolean {
+    const { impairments } = this;
+    if (impairments === null) return true;
+    return impairments.pass(AT_DEVICE, device, DIRECTION_IN, this.tables.deviceNode[device], offset, length);
   }
 
   #outcome(d: Decision, device: number, p: Packet): void {

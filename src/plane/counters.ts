@@ -14,7 +14,7 @@ export const C_SPLIT = 2;
 export const C_WRITTEN = 3;
 /** Packets that reassembly took in minus the one it gave out. */
 export const C_MERGED = 4;
-/** Gauge: fragments that wait in reassembly, and packets that wait for the confirmation of their conntrack entry. */
+/** Gauge: packets that wait: fragments in reassembly, for the confirmation of a conntrack entry, for an impairment. */
 export const C_QUEUED = 5;
 export const C_ICMP_SUPPRESSED = 6;
 export const C_NAT_DNAT = 7;
@@ -34,6 +34,8 @@ export const C_VERIFY_BAD = 17;
 export const C_ROUTES = 18;
 export const C_CT_ENTRIES = 19;
 export const C_GENERATION = 20;
+/** What the monotonic clock of the process (process.hrtime), in milliseconds, is ahead of the plane's tick; set by the owner. */
+export const C_TICK_ORIGIN = 21;
 
 /** Where the drop counters start: one for each reason. */
 export const C_DROPS = 32;

@@ -4,6 +4,8 @@
  * names, because only control knows them.
  */
 
+import type { Tap } from "./tap.ts";
+
 // Stages, in execution order on a node, then the VPC's and the devices'.
 export const STAGE_DEVICE_IN = 1;
 export const STAGE_REASSEMBLY = 2;
@@ -28,19 +30,29 @@ export const STAGE_POLICY = 18;
 export const STAGE_SECURITY_GROUP = 19;
 /** Network ACLs, where a packet leaves or enters a subnet. */
 export const STAGE_NETWORK_ACL = 20;
+/** What a lab does to packets on purpose, at a device or an ENI (impair/). */
+export const STAGE_IMPAIR = 21;
 
 // Actions.
 export const ACT_ACCEPT = 1;
 export const ACT_DROP = 2;
 export const ACT_REJECT = 3;
-/** Conntrack: a/b unused; c = CT_* classification, d = entry. */
+/**
+ * Conntrack: a = protocol of the entry, b = its direction (DIR_*) that the packet has, c = CT_* classification, d = entry.
+ * The entry's original tuple: e = source, f = destination, g = source port << 16 | destination port. b = -1 where the packet
+ * has no entry; e to g are the packet's own then. h = the entry's status bits (IPS_*) | TCP_* or SCTP_* state << 16; `left`
+ * in a question: milliseconds that the entry had left, -1: the packet begins it.
+ */
 export const ACT_TRACK = 4;
 /**
  * Destination translated: a/b = address and port before, c/d after. Rule: service, e = the endpoint's number, f = how many
  * the set has that it was chosen from, g = its position there, h = CHOICE_* bits.
  */
 export const ACT_DNAT = 5;
-/** Source translated: a/b = address and port before, c/d after. */
+/**
+ * Source translated: a/b = address and port before, c/d after. Rule NAT, at a node: e = SNAT_* mode (how the port was
+ * chosen), f = ports that were tried and taken.
+ */
 export const ACT_SNAT = 6;
 /** A stored translation was applied: a/b = source, c/d = destination after it. */
 export const ACT_RESTORE = 7;
@@ -50,7 +62,8 @@ export const ACT_ROUTE = 8;
 export const ACT_MARK = 9;
 /**
  * Nothing applied, and that decided something: rule says which rule let the packet pass untouched. Rule service: h = why
- * (CHOICE_* bits).
+ * (CHOICE_* bits). STAGE_MTU: a = bytes on the wire, b = MTU, c = 1: it is cut; the rule is what has the MTU. STAGE_TTL:
+ * a = before, b = after. Rule NAT: a/b = the block that has the destination, where that is why; b = -1: it is not.
  */
 export const ACT_NONE = 10;
 /** Cut into or joined from c packets. */
@@ -63,6 +76,12 @@ export const ACT_ICMP = 14;
 export const ACT_CLAMP = 15;
 /** A TCP reset was made: a/b = its source, c/d = its destination. */
 export const ACT_RESET = 16;
+/** Impaired: a = IMPAIR_* (impair/), b and c what that says. Rule: RULE_IMPAIRMENT, the number of what is impaired. */
+export const ACT_IMPAIR = 17;
+/** A conntrack entry was confirmed. Its reply tuple: a/b = source, c/d = destination; its original one: e to g as ACT_TRACK has it, h = protocol. */
+export const ACT_INSERT = 18;
+/** The packet waits: a fragment for the others of its datagram (a = its first byte there, b = bytes), or for its confirmation. */
+export const ACT_QUEUE = 19;
 
 // What a step's rule number counts in.
 export const RULE_NONE = 0;
@@ -76,10 +95,10 @@ export const RULE_MARK = 7;
 export const RULE_HOST_PORT = 8;
 /**
  * a = position of the rule in its direction, or BY_* of fabric/security.ts: what decided instead of a rule. b = 1: egress.
- * c = ENI, d = TRACK_*.
+ * c = ENI, d = TRACK_*, e = rules that were looked at, f = groups of the ENI.
  */
 export const RULE_SECURITY_GROUP = 9;
-/** a = number of the rule, 0: the default rule "*". b = 1: egress. c = subnet. */
+/** a = number of the rule, 0: the default rule "*". b = 1: egress. c = subnet, e = rules that were looked at. */
 export const RULE_NETWORK_ACL = 10;
 /** ACT_SNAT: e = 1: a new connection. */
 export const RULE_NAT_GATEWAY = 11;
@@ -87,8 +106,13 @@ export const RULE_NAT_GATEWAY = 11;
 export const RULE_PEERING = 12;
 /** A transit gateway's attachment. a = destination, b = length of the route, c = route table, d = attachment out, e = next best. */
 export const RULE_TRANSIT = 13;
-/** A network policy's rule: what its number means, names say (Names.policyRule). b = 1: egress. */
+/**
+ * A network policy's rule: what its number means, names say (Names.policyRule). a = BY_* of policy/verdict.ts, b = 1: egress,
+ * c = device, d = TIER_*, e = the other end, f = protocol, g = port, h = entries that the pod's tables have for that end.
+ */
 export const RULE_POLICY = 14;
+/** An impairment: a device's or an ENI's (impair/ has the numbers). */
+export const RULE_IMPAIRMENT = 15;
 
 // How a service's endpoint was chosen, or why none was.
 /** FRONTEND_*, in the low bits. */
@@ -133,27 +157,81 @@ export const VERDICT_NONE = 0;
 export const VERDICT_DELIVERED = 1;
 export const VERDICT_DROPPED = 2;
 
-const MAX_STEPS = 96;
+/** ACT_ROUTE, in a brief decision: a length that nobody has looked up yet (routeLengths.ts). */
+export const LATER = -2;
+
+/** Steps that a decision holds at most. */
+export const MAX_STEPS = 96;
+
+/** Where steps go that nobody keeps. */
+const NOWHERE = MAX_STEPS;
+
+/**
+ * Stages that say which way a packet took, who translated it and who let it pass: enough for a line about it. Of the others
+ * only what ended the packet is kept.
+ */
+export const OUTLINE_STAGES =
+  (1 << STAGE_DEVICE_IN) |
+  (1 << STAGE_REASSEMBLY) |
+  (1 << STAGE_CONNTRACK) |
+  (1 << STAGE_SERVICE) |
+  (1 << STAGE_SNAT) |
+  (1 << STAGE_ENI_OUT) |
+  (1 << STAGE_GATEWAY) |
+  (1 << STAGE_ENI_IN) |
+  (1 << STAGE_DEVICE_OUT) |
+  (1 << STAGE_ICMP) |
+  (1 << STAGE_POLICY) |
+  (1 << STAGE_SECURITY_GROUP) |
+  (1 << STAGE_NETWORK_ACL) |
+  (1 << STAGE_IMPAIR);
+/** All of them. */
+export const ALL_STAGES = -1;
+
+/** Places of a column: one for each step, and {@link NOWHERE}. */
+const PLACES = MAX_STEPS + 1;
+// Where columns begin in the words of a decision.
+const NODE = 0;
+const STAGE = PLACES;
+const ACTION = PLACES * 2;
+const RULE_KIND = PLACES * 3;
+const RULE = PLACES * 4;
+const REASON = PLACES * 5;
+const A = PLACES * 6;
+const B = PLACES * 7;
+const C = PLACES * 8;
+const D = PLACES * 9;
+const E = PLACES * 10;
+const F = PLACES * 11;
+const G = PLACES * 12;
+const H = PLACES * 13;
+const SOURCE = PLACES * 14;
+const LEFT = PLACES * 15;
+const COLUMNS = 16;
 
 export class Decision {
   count = 0;
+  /** All columns, one behind the other: a step is written through one array, which takes half the time. */
+  readonly #words = new Int32Array(PLACES * COLUMNS);
   /** Node of each step, or -1 for the VPC's. */
-  readonly node = new Int32Array(MAX_STEPS);
-  readonly stage = new Int32Array(MAX_STEPS);
-  readonly action = new Int32Array(MAX_STEPS);
-  readonly ruleKind = new Int32Array(MAX_STEPS);
-  readonly rule = new Int32Array(MAX_STEPS);
-  readonly reason = new Int32Array(MAX_STEPS);
-  readonly a = new Int32Array(MAX_STEPS);
-  readonly b = new Int32Array(MAX_STEPS);
-  readonly c = new Int32Array(MAX_STEPS);
-  readonly d = new Int32Array(MAX_STEPS);
-  readonly e = new Int32Array(MAX_STEPS);
-  readonly f = new Int32Array(MAX_STEPS);
-  readonly g = new Int32Array(MAX_STEPS);
-  readonly h = new Int32Array(MAX_STEPS);
+  readonly node = this.#column(NODE);
+  readonly stage = this.#column(STAGE);
+  readonly action = this.#column(ACTION);
+  readonly ruleKind = this.#column(RULE_KIND);
+  readonly rule = this.#column(RULE);
+  readonly reason = this.#column(REASON);
+  readonly a = this.#column(A);
+  readonly b = this.#column(B);
+  readonly c = this.#column(C);
+  readonly d = this.#column(D);
+  readonly e = this.#column(E);
+  readonly f = this.#column(F);
+  readonly g = this.#column(G);
+  readonly h = this.#column(H);
   /** Source address at the step, as translated so far. */
-  readonly source = new Int32Array(MAX_STEPS);
+  readonly source = this.#column(SOURCE);
+  /** ACT_TRACK, in a question: milliseconds that the entry had left; -1: unknown. */
+  readonly left = this.#column(LEFT);
 
   // The outcome of the packet itself (an ICMP error that it caused adds steps, but has an outcome of its own).
   verdict = VERDICT_NONE;
@@ -165,6 +243,15 @@ export class Decision {
   sport = 0;
   dst = 0;
   dport = 0;
+  /** Is shown the packet at every ENI that it passes, when there is one. */
+  tap: Tap | null = null;
+  /**
+   * Leaves out what costs time and is the same for all packets of a flow, or no two of them: lengths of routes are
+   * {@link LATER}, sizes of packets 0.
+   */
+  brief = false;
+  /** Stages whose steps are kept: bits. A step with a reason is kept in any case. */
+  stages = ALL_STAGES;
 
   clear(): void {
     this.count = 0;
@@ -173,18 +260,14 @@ export class Decision {
     this.receiver = -1;
   }
 
-  /** Adds a step; steps beyond the record's size are left out (a packet cannot take that many). */
+  /**
+   * Adds a step; steps beyond the record's size are left out (a packet cannot take that many).
+   *
+   * @returns where its columns are; of a step that nobody keeps a place that nobody reads
+   */
   add(node: number, stage: number, action: number, ruleKind: number, rule: number, reason: number): number {
-    const i = this.count < MAX_STEPS ? this.count++ : MAX_STEPS - 1;
-    this.node[i] = node;
-    this.stage[i] = stage;
-    this.action[i] = action;
-    this.ruleKind[i] = ruleKind;
-    this.rule[i] = rule;
-    this.reason[i] = reason;
-    this.a[i] = this.b[i] = this.c[i] = this.d[i] = this.e[i] = this.f[i] = 0;
-    this.g[i] = this.h[i] = this.source[i] = 0;
-    return i;
+    if (reason === 0 && ((this.stages >>> stage) & 1) === 0) return NOWHERE;
+    return this.#put(node, stage, action, ruleKind, rule, reason, 0, 0, 0, 0);
   }
 
   /** Adds a step with numbers whose meaning its action defines. */
@@ -199,11 +282,44 @@ export class Decision {
     c: number,
     d: number,
   ): number {
-    const i = this.add(node, stage, action, ruleKind, rule, 0);
-    this.a[i] = a;
-    this.b[i] = b;
-    this.c[i] = c;
-    this.d[i] = d;
+    if (((this.stages >>> stage) & 1) === 0) return NOWHERE;
+    return this.#put(node, stage, action, ruleKind, rule, 0, a, b, c, d);
+  }
+
+  #put(
+    node: number,
+    stage: number,
+    action: number,
+    ruleKind: number,
+    rule: number,
+    reason: number,
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+  ): number {
+    const i = this.count < MAX_STEPS ? this.count++ : MAX_STEPS - 1;
+    const w = this.#words;
+    w[i] = node;
+    w[STAGE + i] = stage;
+    w[ACTION + i] = action;
+    w[RULE_KIND + i] = ruleKind;
+    w[RULE + i] = rule;
+    w[REASON + i] = reason;
+    w[A + i] = a;
+    w[B + i] = b;
+    w[C + i] = c;
+    w[D + i] = d;
+    w[E + i] = 0;
+    w[F + i] = 0;
+    w[G + i] = 0;
+    w[H + i] = 0;
+    w[SOURCE + i] = 0;
+    w[LEFT + i] = 0;
     return i;
+  }
+
+  #column(begin: number): Int32Array {
+    return this.#words.subarray(begin, begin + PLACES);
   }
 }

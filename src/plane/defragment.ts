@@ -1,7 +1,7 @@
 import type { Context } from "./context.ts";
 import { C_DROPS, C_MERGED } from "./counters.ts";
-import { ACT_REASSEMBLE, RULE_NONE, STAGE_REASSEMBLY } from "./decision.ts";
-import { PARSE_OK } from "./packet.ts";
+import { ACT_QUEUE, ACT_REASSEMBLE, RULE_NONE, STAGE_REASSEMBLY } from "./decision.ts";
+import { FRAG_OFFSET_MASK, PARSE_OK } from "./packet.ts";
 import { reason } from "./reasons.ts";
 import { FRAG_COMPLETE, FRAG_QUEUED } from "./reassembly.ts";
 import { parsePacket } from "./wire/parse.ts";
@@ -26,6 +26,8 @@ export function reassemble(c: Context, node: number, place: number = node): bool
   c.countQueued();
   if (result === FRAG_QUEUED) {
     c.scratch.release(at);
+    const first = (p.frag & FRAG_OFFSET_MASK) << 3;
+    c.decision?.addWith(node, STAGE_REASSEMBLY, ACT_QUEUE, RULE_NONE, 0, first, p.l4len, 0, 0);
     return false;
   }
   if (result !== FRAG_COMPLETE) {

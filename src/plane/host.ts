@@ -14,6 +14,9 @@ import { addressedTo, type Context } from "./context.ts";
 import {
   ACT_RESTORE,
   ACT_TRACK,
+  type Decision,
+  RULE_DEVICE,
+  RULE_ENI,
   RULE_NONE,
   RULE_SERVICE,
   STAGE_CONNTRACK,
@@ -26,7 +29,7 @@ import {
   STAGE_TTL,
 } from "./decision.ts";
 import { reassemble } from "./defragment.ts";
-import { fits } from "./fragment.ts";
+import { fits, sizeOnWire } from "./fragment.ts";
 import { FROM_ENI, FROM_HOST, FROM_POD } from "./from.ts";
 import {
   CODE_FRAGMENTATION_NEEDED,
@@ -40,10 +43,11 @@ import { confirmNew, DONE, leave, park } from "./leave.ts";
 import { PASS } from "./nat/kubeProxy.ts";
 import { isLoopback, markOutbound, markPrimary, restoreMark, restoresMark } from "./nat/mark.ts";
 import { rewriteQuoted, writeBack, writeTtl } from "./nat/rewrite.ts";
-import { admitNew, bindService, filterNew } from "./nat/service.ts";
+import { admitNew, bindService, filterNew, noteRefused } from "./nat/service.ts";
 import { bindSourceRules } from "./nat/source.ts";
 import { isUntracked, leaveUntracked, resolverAdmits } from "./nodeDns.ts";
 import { isSockets, isStrict, route, routeVlan } from "./nodeRoute.ts";
+import { noteMtu, noteTtl } from "./notes.ts";
 import { FRAG_ANY, PROTO_ICMP } from "./packet.ts";
 import { enterPod } from "./policy/agent.ts";
 import { admitByPolicy } from "./policy/upstream.ts";
@@ -55,6 +59,9 @@ import { hasSourceRoute, IP_HEADER_MIN } from "./wire/ipv4.ts";
 import { layer4ChecksumOk } from "./wire/verify.ts";
 
 const ICMP_REDIRECT = 5;
+/** Where a step of conntrack has the entry's state. */
+const STATE_SHIFT = 16;
+
 /**
  * A packet's way through a node, in the order of Linux's hooks as kube-proxy and the VPC CNI use them
  * (docs/architecture.md, "The packet's way on a node").
@@ -76,7 +83,7 @@ export function walkNode(c: Context, node: number, from: number, via: number): n
   const untracked = isUntracked(c, node);
   const damaged = !untracked && from !== FROM_HOST && c.ct.settings.checksum && !layer4ChecksumOk(p);
   const info = untracked ? leaveUntracked(c) : damaged ? c.ct.refuse(p) : c.ct.track(p, node, c.now);
-  if (c.decision !== null) c.decision.addWith(node, STAGE_CONNTRACK, ACT_TRACK, RULE_NONE, 0, 0, 0, info, p.ct);
+  if (c.decision !== null) traceTrack(c, c.decision, node, info);
   if (info === CT_FULL) {
     c.drop(reasonFull, node, STAGE_CONNTRACK);
     return DONE;
@@ -139,7 +146,12 @@ export function walkNode(c: Context, node: number, from: number, via: number): n
   if (fit < 0) {
     const source = errorSource(c, row);
     c.reject(reasonTooBig, node, STAGE_MTU, source, ICMP_UNREACHABLE, CODE_FRAGMENTATION_NEEDED, mtu);
+    c.because(kind === NEXT_ENI ? RULE_ENI : RULE_DEVICE, target, sizeOnWire(p), mtu, 0);
     return DONE;
+  }
+  if (c.decision !== null) {
+    if (forwarded) noteTtl(c, node);
+    if (mtu !== 0) noteMtu(c, node, kind === NEXT_ENI ? RULE_ENI : RULE_DEVICE, deviceOf(row, kind, target), mtu, fit);
   }
   if (forwarded) p.ttl--;
   if (info === CT_INVALID) {
@@ -154,6 +166,7 @@ export function walkNode(c: Context, node: number, from: number, via: number): n
   // The VPC's resolver, which is behind no ENI of a lab: nodes answer for it.
   if (kind === NEXT_LOCAL && from === FROM_POD && !resolverAdmits(c, node, via)) {
     c.drop(reasonResolverLimit, node, STAGE_ENI_OUT);
+    c.because(RULE_ENI, c.tables.deviceEni[via], p.src, p.dst, 0);
     return DONE;
   }
 
@@ -246,6 +259,19 @@ function restoreSource(c: Context, node: number, related: boolean): boolean {
   return false;
 }
 
+function traceTrack(c: Context, d: Decision, node: number, info: number): void {
+  const { ct, p } = c;
+  const known = p.ct >= 0;
+  const i = d.addWith(node, STAGE_CONNTRACK, ACT_TRACK, RULE_NONE, 0, p.protocol, known ? p.ctDir : -1, info, p.ct);
+  // An ICMP error belongs to the connection that it is about.
+  if (known) d.a[i] = ct.protocol(p.ct);
+  d.e[i] = known ? ct.src(p.ct, DIR_ORIGINAL) : p.src;
+  d.f[i] = known ? ct.dst(p.ct, DIR_ORIGINAL) : p.dst;
+  d.g[i] = known ? (ct.sport(p.ct, DIR_ORIGINAL) << 16) | ct.dport(p.ct, DIR_ORIGINAL) : (p.sport << 16) | p.dport;
+  if (known) d.h[i] = ct.status(p.ct) | (ct.tcpState(p.ct) << STATE_SHIFT);
+  d.left[i] = known && ct.trial ? ct.leftBefore(p.ct, c.now) : -1;
+}
+
 function traceRestore(c: Context, node: number, stage: number): void {
   const d = c.decision;
   if (d === null) return;
@@ -254,6 +280,11 @@ function traceRestore(c: Context, node: number, stage: number): void {
   const kind = service >= 0 ? RULE_SERVICE : RULE_NONE;
   const i = d.addWith(node, stage, ACT_RESTORE, kind, service, p.src, p.sport, p.dst, p.dport);
   d.e[i] = c.ct.endpoint(p.ct);
+}
+
+/** Device or ENI that has the MTU of a way out. */
+function deviceOf(row: NodeRow, kind: number, target: number): number {
+  return kind === NEXT_LOCAL ? row.hostDevice : target;
 }
 
 /** kube-proxy's filter chains for a NEW packet that no service translated. False if it was refused. */
@@ -268,6 +299,7 @@ function filter(c: Context, row: NodeRow, kind: number, from: number): boolean {
     writeTtl(c.p);
     c.reject(why, row.id, STAGE_FILTER, source, ICMP_UNREACHABLE, CODE_PORT_UNREACHABLE, 0);
   }
+  noteRefused(c, row, from);
   return false;
 }
 

@@ -1,3 +1,4 @@
+import { hashWords } from "./conntrack/hash.ts";
 import { FRAG_OFFSET_MASK, type Packet, PROTO_ICMP, VNET_BEFORE } from "./packet.ts";
 import { setU16 } from "./wire/bytes.ts";
 import { checksum } from "./wire/checksum.ts";
@@ -87,5 +88,10 @@ export class IcmpLimit {
     }
     this.#tokens[i] = tokens - INTERVAL_MS;
     return true;
+  }
+
+  /** Continues a state hash with the buckets. */
+  fold(seed: number): number {
+    return hashWords(this.#tokens, 0, SLOTS, hashWords(this.#last, 0, SLOTS, seed));
   }
 }

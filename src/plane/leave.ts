@@ -1,6 +1,6 @@
-import { CONFIRM_CHAIN, CONFIRM_CLASH } from "./conntrack/info.ts";
+import { CONFIRM_CHAIN, CONFIRM_CLASH, CONFIRM_OK, DIR_ORIGINAL, DIR_REPLY } from "./conntrack/info.ts";
 import type { Context } from "./context.ts";
-import { STAGE_CONFIRM } from "./decision.ts";
+import { ACT_INSERT, ACT_QUEUE, type Decision, RULE_NONE, STAGE_CONFIRM } from "./decision.ts";
 import { writeBack } from "./nat/rewrite.ts";
 import type { Parking } from "./parking.ts";
 import { enterPod } from "./policy/agent.ts";
@@ -17,11 +17,26 @@ export const DONE = -1;
 /** Confirms the entry of a connection's first packet. False when the packet was dropped. */
 export function confirmNew(c: Context, node: number): boolean {
   const p = c.p;
-  const confirmed = c.ct.confirm(p.ct, c.now);
-  if (confirmed !== CONFIRM_CLASH && confirmed !== CONFIRM_CHAIN) return true;
+  const entry = p.ct;
+  const confirmed = c.ct.confirm(entry, c.now);
+  if (confirmed !== CONFIRM_CLASH && confirmed !== CONFIRM_CHAIN) {
+    if (c.decision !== null && confirmed === CONFIRM_OK) traceInsert(c, c.decision, node, entry);
+    return true;
+  }
   p.ct = -1;
   c.drop(confirmed === CONFIRM_CHAIN ? reasonChain : reasonInsert, node, STAGE_CONFIRM);
   return false;
+}
+
+function traceInsert(c: Context, d: Decision, node: number, e: number): void {
+  const { ct } = c;
+  const [src, dst] = [ct.src(e, DIR_REPLY), ct.dst(e, DIR_REPLY)];
+  const [sport, dport] = [ct.sport(e, DIR_REPLY), ct.dport(e, DIR_REPLY)];
+  const i = d.addWith(node, STAGE_CONFIRM, ACT_INSERT, RULE_NONE, 0, src, sport, dst, dport);
+  d.e[i] = ct.src(e, DIR_ORIGINAL);
+  d.f[i] = ct.dst(e, DIR_ORIGINAL);
+  d.g[i] = (ct.sport(e, DIR_ORIGINAL) << 16) | ct.dport(e, DIR_ORIGINAL);
+  d.h[i] = ct.protocol(e);
 }
 
 /** Sends a packet that is written back out of the node. @returns the ENI that it leaves by, or DONE */
@@ -57,8 +72,9 @@ export function park(
   const p = c.p;
   if (c.ct.trial || p.fragMax > 0 || parking.full) return false;
   writeBack(p);
-  parking.take(p, node, kind, target, fit, mtu, c.now);
+  parking.take(p, node, kind, target, fit, mtu, c.now, c.packetId);
   c.countQueued();
+  c.decision?.add(node, STAGE_CONFIRM, ACT_QUEUE, RULE_NONE, 0, 0);
   p.ct = -1;
   return true;
 }
@@ -70,6 +86,7 @@ export function release(c: Context, parking: Parking, slot: number): number {
   const at = c.allocate(length);
   if (at < 0) parking.leave(slot);
   else parking.load(slot, c.arena, at);
+  c.packetId = parking.id;
   c.countQueued();
   const row = c.tables.nodes[parking.node];
   if (at < 0 || row === null) {

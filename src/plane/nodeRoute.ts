@@ -1,6 +1,6 @@
 import { CT_ESTABLISHED, CT_ESTABLISHED_REPLY, IPS_NODE_SOCKET } from "./conntrack/info.ts";
 import type { Context } from "./context.ts";
-import { ACT_ROUTE, RULE_ROUTE_RULE, STAGE_ROUTE } from "./decision.ts";
+import { ACT_ROUTE, LATER, RULE_ROUTE_RULE, STAGE_ROUTE } from "./decision.ts";
 import { FROM_ENI, FROM_POD } from "./from.ts";
 import { LPM_MISS } from "./lpm/lpm.ts";
 import { isLoopback } from "./nat/mark.ts";
@@ -52,10 +52,10 @@ export function route(c: Context, row: NodeRow, cni: NodeCni, from: number, via:
   }
   const d = c.decision;
   if (d !== null) {
-    const length = table === 0 ? main.matchLength(p.dst) : 0;
+    const length = table !== 0 ? 0 : d.brief ? LATER : main.matchLength(p.dst);
     const i = d.addWith(node, STAGE_ROUTE, ACT_ROUTE, RULE_ROUTE_RULE, rule, p.dst, length, table, next >> 2);
     d.e[i] = next & 3;
-    d.f[i] = table === 0 ? main.matchLength(p.dst, length) : -1;
+    d.f[i] = table !== 0 ? -1 : d.brief ? LATER : main.matchLength(p.dst, length);
   }
   return next;
 }

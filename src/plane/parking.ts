@@ -1,3 +1,4 @@
+import { hashBytes, hashWords } from "./conntrack/hash.ts";
 import { type Packet, VNET_BEFORE } from "./packet.ts";
 import { Random } from "./random.ts";
 import { SLOT_SIZE, slotOffset } from "./vector.ts";
@@ -36,6 +37,7 @@ export class Parking {
   readonly #target = new Int32Array(SLOTS);
   readonly #fit = new Int32Array(SLOTS);
   readonly #mtu = new Int32Array(SLOTS);
+  readonly #id = new Float64Array(SLOTS);
   #packets = 0;
   #taken = 0;
   /** Packets that wait. */
@@ -48,6 +50,8 @@ export class Parking {
   target = 0;
   fit = 0;
   mtu = 0;
+  /** Its number (Context.packetId). */
+  id = 0;
 
   /**
    * @param base arena offset of {@link PARKING_BYTES} bytes that belong to the parking
@@ -68,8 +72,9 @@ export class Parking {
    *
    * @param kind NEXT_* of the routing decision, and its target
    * @param fit what Context.fits() says for `mtu`
+   * @param id its number (Context.packetId)
    */
-  take(p: Packet, node: number, kind: number, target: number, fit: number, mtu: number, now: number): void {
+  take(p: Packet, node: number, kind: number, target: number, fit: number, mtu: number, now: number, id: number): void {
     const slot = this.#entry.indexOf(FREE);
     this.count++;
     this.#entry[slot] = p.ct;
@@ -82,6 +87,7 @@ export class Parking {
     this.#target[slot] = target;
     this.#fit[slot] = fit;
     this.#mtu[slot] = mtu;
+    this.#id[slot] = id;
     const at = this.#base + slotOffset(slot) - VNET_BEFORE;
     p.buf.copyWithin(at, p.off - VNET_BEFORE, p.off + p.len);
   }
@@ -148,8 +154,24 @@ export class Parking {
     this.target = this.#target[slot];
     this.fit = this.#fit[slot];
     this.mtu = this.#mtu[slot];
+    this.id = this.#id[slot];
     this.#entry[slot] = FREE;
     this.count--;
+  }
+
+  /** Continues a state hash with the packets that wait, their bytes and the generator. */
+  fold(seed: number, arena: Uint8Array): number {
+    let h = this.#random.fold(seed);
+    h = hashWords(Int32Array.of(this.#packets, this.#taken, this.count), 0, 3, h);
+    for (const list of [this.#entry, this.#due, this.#order, this.#deadline, this.#length, this.#node, this.#kind])
+      h = hashWords(list, 0, SLOTS, h);
+    for (const list of [this.#target, this.#fit, this.#mtu]) h = hashWords(list, 0, SLOTS, h);
+    for (let slot = 0; slot < SLOTS; slot++) {
+      if (this.#entry[slot] === FREE) continue;
+      const at = this.#base + slotOffset(slot);
+      h = hashBytes(arena, at, at + this.#length[slot], h);
+    }
+    return h;
   }
 
   #isBefore(a: number, b: number): boolean {

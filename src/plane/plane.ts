@@ -18,33 +18,24 @@ import {
 } from "./counters.ts";
 import { ACT_ACCEPT, type Decision, RULE_DEVICE, STAGE_DEVICE_IN, STAGE_ENI_IN } from "./decision.ts";
 import { expireFragments } from "./defragment.ts";
-import { MAX_HOPS, walkFabric, walkFromOutside, walkFromSubnet } from "./fabric/walk.ts";
+import { enterInstance, leaveInstance, MAX_HOPS, walkFabric, walkFromOutside, walkFromSubnet } from "./fabric/walk.ts";
 import { FROM_ENI, FROM_HOST, FROM_POD } from "./from.ts";
 import { walkGenerated, walkNode } from "./host.ts";
+import { AT_DEVICE, AT_ENI, DIRECTION_IN, DIRECTION_OUT, pointNumber } from "./impair/impairmentRow.ts";
+import { applyImpairments, loadDue } from "./impair/release.ts";
 import { DONE, release } from "./leave.ts";
 import { isLoopback } from "./nat/mark.ts";
-import {
-  PARSE_ADDRESS,
-  PARSE_CHECKSUM,
-  PARSE_IHL,
-  PARSE_IPV6,
-  PARSE_L4_BAD,
-  PARSE_L4_SHORT,
-  PARSE_LENGTH,
-  PARSE_OK,
-  PARSE_OPTIONS,
-  PARSE_SHORT,
-  PARSE_VERSION,
-  PARSE_VNET,
-} from "./packet.ts";
+import { PARSE_OK } from "./packet.ts";
 import type { Parking } from "./parking.ts";
+import { PARSE_REASONS } from "./parseReasons.ts";
 import { enterPodPiece, leavePod } from "./policy/agent.ts";
-import { type Reason, reason } from "./reasons.ts";
+import { reason } from "./reasons.ts";
 import { DEVICE_NODE, DEVICE_POD, type Patch } from "./rows.ts";
+import { stateHash } from "./stateHash.ts";
 import { NEXT_LOCAL } from "./tables.ts";
 import { slotOffset } from "./vector.ts";
 import { parsePacket } from "./wire/parse.ts";
-import { WORK_ENI_OUT, WORK_NODE_OUT, WORK_ROUTER } from "./workQueue.ts";
+import { WORK_ENI_OUT, WORK_IMPAIRED, WORK_NODE_OUT, WORK_ROUTER } from "./workQueue.ts";
 
 /** Conntrack entries that one call of {@link Plane.tick} expires at most, so that a batch is never held up. */
 const EXPIRE_BUDGET = 256;
@@ -86,6 +77,7 @@ export class Plane {
     for (const row of patch.put) if (row.t === "eniGroups") c.tracked.configure(row.eni, row.tracking);
     for (const row of patch.gone) if (row.t === "podPolicy") c.policyFlows.table.flush(row.device);
     this.#staleUdp.apply(patch);
+    applyImpairments(c, patch);
     c.counters[C_ROUTES] = c.tables.routeCount();
     c.counters[C_GENERATION] = c.tables.generation;
   }
@@ -102,7 +94,36 @@ export class Plane {
     const { parking } = c;
     if (parking !== null)
       for (let s = parking.expired(now); s >= 0; s = parking.expired(now)) this.#release(parking, s);
+    if (c.impairments !== null) this.releaseHeld();
     c.counters[C_CT_ENTRIES] = c.ct.total;
+  }
+
+  /**
+   * Lets packets that an impairment held go on, as many as are due and have room; {@link tick} does so, too. They are in
+   * `context.out` then: call it again when that is written, so that none that comes in overtakes them.
+   *
+   * @returns whether there were any.
+   */
+  releaseHeld(): boolean {
+    const c = this.context;
+    const { impairments } = c;
+    if (impairments === null) return false;
+    let any = false;
+    const { decision, packetId } = c;
+    while (loadDue(c, impairments)) {
+      any = true;
+      const { point } = impairments.held;
+      // A decision is about another packet.
+      c.decision = null;
+      c.releases?.begin(c.packetId, point);
+      this.#resume(point);
+      this.#work();
+      c.releases?.end();
+    }
+    c.decision = decision;
+    c.packetId = packetId;
+    if (impairments.lanes.isEmpty) c.impairments = null;
+    return any;
   }
 
   /** Milliseconds until {@link tick} has something to do. */
@@ -114,7 +135,8 @@ export class Plane {
     const queued = Math.min(fragments < 0 ? MAX_WAIT_MS : fragments, parked < 0 ? MAX_WAIT_MS : parked);
     const policies = c.policyFlows.nextSweep(now, MAX_WAIT_MS);
     const flows = Math.min(c.tracked.table.nextExpiry(now), c.nat.nextExpiry(now, MAX_WAIT_MS));
-    return Math.min(MAX_WAIT_MS, conntrack, flows, queued, policies);
+    const held = c.impairments === null ? -1 : c.impairments.nextExpiry(now);
+    return Math.min(MAX_WAIT_MS, conntrack, flows, queued, policies, held < 0 ? MAX_WAIT_MS : held);
   }
 
   /** Counts a read batch; {@link process} counts its packets. */
@@ -157,15 +179,26 @@ export class Plane {
       if (work === WORK_NODE_OUT) this.#follow(walkGenerated(c, arg));
       else if (work === WORK_ENI_OUT) this.#follow(arg);
       else if (work === WORK_ROUTER) this.#arrive(walkFromSubnet(c, arg, false));
+      else if (work === WORK_IMPAIRED) this.#resume(arg);
       work = c.nextWork();
     }
   }
 
   /**
-   * What would become of a packet, without anything changing: conntrack, generators and counters are as before, so that
-   * the draw it sees is the next packet's draw. Fills the decision; outputs are discarded.
+   * What would become of a packet, without anything changing: a {@link trial} of one question. Fills the decision.
    */
   whatIf(device: number, offset: number, length: number, decision: Decision): void {
+    this.trial(() => this.ask(device, offset, length, decision));
+  }
+
+  /**
+   * Asks questions of which each sees what those before it have done: connections that a packet begins are there for its
+   * answer. Afterwards everything is as before: conntrack, flows, generators and counters, so that the draw that the first
+   * question sees is the next packet's draw.
+   *
+   * @param questions calls {@link ask}; the packets that were put out last are in `context.out` until it returns
+   */
+  trial<T>(questions: () => T): T {
     const c = this.context;
     const counters = c.counters.slice();
     const random = new Int32Array(4);
@@ -174,21 +207,40 @@ export class Plane {
     c.tracked.table.beginTrial();
     c.nat.beginTrial();
     c.policyFlows.table.beginTrial();
+    c.impairments?.beginTrial();
+    c.reassembly.beginTrial();
+    try {
+      return questions();
+    } finally {
+      c.ct.rollback();
+      c.tracked.table.rollback();
+      c.nat.rollback();
+      c.policyFlows.table.rollback();
+      c.impairments?.rollback();
+      c.reassembly.rollback(c.arena);
+      c.random.restore(random);
+      c.reset();
+      // Conntrack restores its own statistics, which lie in the same array.
+      c.counters.set(counters);
+    }
+  }
+
+  /** Within a {@link trial}: walks a packet as {@link process} does, and fills the decision. */
+  ask(device: number, offset: number, length: number, decision: Decision): void {
+    const c = this.context;
+    c.reset();
     decision.clear();
     c.decision = decision;
     try {
       this.process(device, offset, length);
     } finally {
       c.decision = null;
-      c.ct.rollback();
-      c.tracked.table.rollback();
-      c.nat.rollback();
-      c.policyFlows.table.rollback();
-      c.random.restore(random);
-      c.reset();
-      // Conntrack restores its own statistics, which lie in the same array.
-      c.counters.set(counters);
     }
+  }
+
+  /** A hash over everything that packets change (stateHash.ts). Slow. */
+  stateHash(): number {
+    return stateHash(this.context);
   }
 
   /** The owner wrote packets [0, count) of `context.out`: counts them by their status, and forgets them. */
@@ -215,12 +267,32 @@ export class Plane {
   #release(parking: Parking, slot: number): void {
     const c = this.context;
     // A decision is about another packet.
-    const { decision } = c;
+    const { decision, packetId } = c;
     c.decision = null;
     c.hops = 0;
     this.#follow(release(c, parking, slot));
     this.#work();
     c.decision = decision;
+    c.packetId = packetId;
+  }
+
+  /** A packet goes on from where an impairment had it. */
+  #resume(point: number): void {
+    const c = this.context;
+    const index = point >> 2;
+    switch (point & 3) {
+      case DEVICE_OUT:
+        this.#leaveDevice(index);
+        break;
+      case DEVICE_IN:
+        c.handOver(index);
+        break;
+      case ENI_OUT:
+        this.#arrive(leaveInstance(c, index));
+        break;
+      default:
+        this.#arrive(enterInstance(c, index));
+    }
   }
 
   #enterDevice(device: number): void {
@@ -232,22 +304,42 @@ export class Plane {
       c.drop(reasonNotUnicast, t.deviceNode[device] ?? -1, STAGE_DEVICE_IN);
       return;
     }
+    const node = t.deviceNode[device] ?? -1;
     if (kind === DEVICE_POD) {
-      const node = t.deviceNode[device];
-      if (p.src !== t.deviceAddress[device]) c.drop(reasonSource, node, STAGE_DEVICE_IN);
-      else if (leavePod(c, device)) this.#follow(walkNode(c, node, FROM_POD, device));
-    } else if (kind === DEVICE_NODE) {
-      const node = t.deviceNode[device];
-      const source = t.nodeRoutes[node].lookup(p.src);
-      if (!isLoopback(p.src) && (source < 0 || (source & 3) !== NEXT_LOCAL))
+      if (p.src !== t.deviceAddress[device]) {
         c.drop(reasonSource, node, STAGE_DEVICE_IN);
-      else this.#follow(walkNode(c, node, FROM_HOST, device));
+        return;
+      }
+    } else if (kind === DEVICE_NODE) {
+      const source = t.nodeRoutes[node].lookup(p.src);
+      if (!isLoopback(p.src) && (source < 0 || (source & 3) !== NEXT_LOCAL)) {
+        c.drop(reasonSource, node, STAGE_DEVICE_IN);
+        return;
+      }
     } else if (kind > 0) {
       // An appliance sends what others have sent to it.
       const eni = t.deviceEni[device];
       const isAppliance = eni >= 0 && t.eniCheck[eni] === 0;
-      if (p.src !== t.deviceAddress[device] && !isAppliance) c.drop(reasonSource, -1, STAGE_DEVICE_IN);
-      else if (t.deviceEni[device] >= 0) this.#follow(t.deviceEni[device]);
+      if (p.src !== t.deviceAddress[device] && !isAppliance) {
+        c.drop(reasonSource, -1, STAGE_DEVICE_IN);
+        return;
+      }
+    }
+    const { impairments } = c;
+    if (impairments !== null && !impairments.pass(AT_DEVICE, device, DIRECTION_OUT, node, p.off, p.len)) return;
+    this.#leaveDevice(device);
+  }
+
+  /** From a device on: what came in by it may, and nothing impairs it any more. */
+  #leaveDevice(device: number): void {
+    const c = this.context;
+    const t = c.tables;
+    const kind = t.deviceKind[device] ?? -1;
+    if (kind === DEVICE_POD) {
+      if (leavePod(c, device)) this.#follow(walkNode(c, t.deviceNode[device], FROM_POD, device));
+    } else if (kind === DEVICE_NODE) this.#follow(walkNode(c, t.deviceNode[device], FROM_HOST, device));
+    else if (kind > 0) {
+      if (t.deviceEni[device] >= 0) this.#follow(t.deviceEni[device]);
       else this.#arrive(walkFromOutside(c, device));
     } else c.drop(reasonDeviceGone, -1, STAGE_DEVICE_IN);
   }
@@ -273,19 +365,10 @@ export class Plane {
   }
 }
 
-const PARSE_REASONS: Reason[] = [];
-PARSE_REASONS[PARSE_OK] = reason("NONE");
-PARSE_REASONS[PARSE_SHORT] = reason("PACKET_TOO_SHORT");
-PARSE_REASONS[PARSE_IPV6] = reason("IPV6_NOT_SUPPORTED");
-PARSE_REASONS[PARSE_VERSION] = reason("IP_VERSION_BAD");
-PARSE_REASONS[PARSE_IHL] = reason("IP_HEADER_LENGTH_BAD");
-PARSE_REASONS[PARSE_LENGTH] = reason("IP_TOTAL_LENGTH_BAD");
-PARSE_REASONS[PARSE_CHECKSUM] = reason("IP_CHECKSUM_BAD");
-PARSE_REASONS[PARSE_OPTIONS] = reason("IP_OPTIONS_BAD");
-PARSE_REASONS[PARSE_VNET] = reason("VNET_HEADER_BAD");
-PARSE_REASONS[PARSE_L4_SHORT] = reason("L4_HEADER_SHORT");
-PARSE_REASONS[PARSE_L4_BAD] = reason("L4_HEADER_SHORT");
-PARSE_REASONS[PARSE_ADDRESS] = reason("ADDRESS_BAD");
+// The four kinds of points, as the low bits of their numbers.
+const DEVICE_OUT = pointNumber(AT_DEVICE, 0, DIRECTION_OUT);
+const DEVICE_IN = pointNumber(AT_DEVICE, 0, DIRECTION_IN);
+const ENI_OUT = pointNumber(AT_ENI, 0, DIRECTION_OUT);
 
 const reasonNotUnicast = reason("NOT_UNICAST");
 const reasonSource = reason("SOURCE_NOT_OWN");

@@ -1,3 +1,5 @@
+import { hashWords } from "./conntrack/hash.ts";
+
 /**
  * xoshiro128** (Blackman and Vigna, 2018): a small, fast generator with 128 bits of state. Every random choice of the
  * plane draws from one of these, owned by the component that draws, so that a seed makes a run repeatable.
@@ -51,5 +53,10 @@ export class Random {
 
   restore(from: Int32Array): void {
     this.#s.set(from);
+  }
+
+  /** Continues a state hash with the generator's state. */
+  fold(seed: number): number {
+    return hashWords(this.#s, 0, this.#s.length, seed);
   }
 }

@@ -127,6 +127,9 @@ export const REASONS = [
     "TCP_EARLY_DEMUX",
     "The node gave a strict branch ENI's packet to a socket of its own (tcp_early_demux), and does not forward such packets.",
   ),
+  // What a lab does to packets on purpose.
+  row("IMPAIRED_LOSS", "The lab's impairment of a device or an ENI lost the packet, as it was told to."),
+  row("IMPAIRED_QUEUE_FULL", "An impairment's queue (delay, rate) holds as many packets as it may."),
 ] as const satisfies readonly ReasonRow[];
 
 export type ReasonCode = (typeof REASONS)[number]["code"];

@@ -1,3 +1,4 @@
+import { hashBytes, hashWords } from "./conntrack/hash.ts";
 import { FRAG_DF, FRAG_MF, FRAG_OFFSET_MASK, type Packet, VNET_BEFORE } from "./packet.ts";
 import { type Reason, reason } from "./reasons.ts";
 import { MAX_PACKET } from "./vector.ts";
@@ -13,6 +14,14 @@ const QUEUES = 64;
 const MAX_RANGES = 256;
 const HEADER_ROOM = 60;
 const QUEUE_BYTES = HEADER_ROOM + MAX_PACKET + 1;
+
+/** A queue as it was before a trial. */
+interface SavedQueue {
+  readonly words: Int32Array;
+  readonly from: Int32Array;
+  readonly to: Int32Array;
+  readonly bytes: Uint8Array;
+}
 
 /** Arena bytes that reassembly needs. */
 export const REASSEMBLY_BYTES = QUEUES * QUEUE_BYTES;
@@ -49,6 +58,10 @@ export class Reassembly {
   /** After FRAG_COMPLETE: where in the payload each of the `lastCount` fragments ends, in ascending order. */
   readonly lastEnds = new Int32Array(MAX_RANGES);
   #active = 0;
+  /** Queues as they were before a question's fragment came to them; null: no question is asked. */
+  #trial: Map<number, SavedQueue> | null = null;
+  #trialActive = 0;
+  #trialQueued = 0;
   /** Fragments that wait, in all datagrams. */
   queued = 0;
   /** After FRAG_DROPPED or an expiry: why, and how many fragments went (the arriving one included). */
@@ -82,7 +95,7 @@ export class Reassembly {
         this.lastReason = reasonMemory;
         return FRAG_DROPPED;
       }
-    }
+    } else if (this.#trial !== null) this.#save(q, b);
     const end = offset + size;
     const total = this.#total[q];
     // The last fragment fixes the length: it may be neither contradicted nor exceeded.
@@ -119,6 +132,65 @@ export class Reassembly {
     return this.#complete(p, q, out);
   }
 
+  /** Starts a what-if: until {@link rollback} fragments are taken in as ever, and are taken back then. */
+  beginTrial(): void {
+    this.#trial = new Map();
+    this.#trialActive = this.#active;
+    this.#trialQueued = this.queued;
+  }
+
+  /** Ends a what-if: every datagram is what it was. @param arena that the packets lie in */
+  rollback(arena: Uint8Array): void {
+    for (const [q, saved] of this.#trial ?? []) {
+      this.#columns().forEach((column, i) => {
+        column[q] = saved.words[i];
+      });
+      this.#from.set(saved.from, q * MAX_RANGES);
+      this.#to.set(saved.to, q * MAX_RANGES);
+      arena.set(saved.bytes, this.#base + q * QUEUE_BYTES);
+    }
+    this.#active = this.#trialActive;
+    this.queued = this.#trialQueued;
+    this.#trial = null;
+  }
+
+  /** Continues a state hash with the datagrams that wait, their bytes too. */
+  fold(seed: number, arena: Uint8Array): number {
+    let h = hashWords(Int32Array.of(this.#active, this.queued), 0, 2, seed);
+    for (let q = 0; q < QUEUES; q++) {
+      if (this.#node[q] < 0) continue;
+      for (const column of this.#columns()) h = hashWords(column, q, q + 1, h);
+      const at = this.#base + q * QUEUE_BYTES;
+      h = hashBytes(arena, at, at + this.#headerLength[q], h);
+      for (let i = q * MAX_RANGES; i < q * MAX_RANGES + this.#ranges[q]; i++) {
+        h = hashWords(Int32Array.of(this.#from[i], this.#to[i]), 0, 2, h);
+        h = hashBytes(arena, at + HEADER_ROOM + this.#from[i], at + HEADER_ROOM + this.#to[i], h);
+      }
+    }
+    return h;
+  }
+
+  /** During a trial: keeps a queue as it is before its first change. */
+  #save(q: number, arena: Uint8Array): void {
+    if (this.#trial === null || this.#trial.has(q)) return;
+    const ranges = q * MAX_RANGES;
+    const at = this.#base + q * QUEUE_BYTES;
+    // Of a free one nothing counts but that it is free.
+    const isFree = this.#node[q] < 0;
+    this.#trial.set(q, {
+      words: Int32Array.from(this.#columns(), (column) => column[q]),
+      from: this.#from.slice(ranges, ranges + this.#ranges[q]),
+      to: this.#to.slice(ranges, ranges + this.#ranges[q]),
+      bytes: arena.slice(at, isFree ? at : at + QUEUE_BYTES),
+    });
+  }
+
+  /** What there is of each queue but its ranges and bytes. */
+  #columns(): Int32Array[] {
+    const where = [this.#node, this.#src, this.#dst, this.#key, this.#deadline];
+    return [...where, this.#headerLength, this.#have, this.#total, this.#ranges, this.#maxSize, this.#maxDfSize];
+  }
+
   /** Drops datagrams that waited too long; returns how many fragments that were. */
   expire(now: number): number {
     if (this.#active === 0) return 0;
@@ -153,6 +225,7 @@ export class Reassembly {
   #open(p: Packet, node: number, now: number): number {
     for (let q = 0; q < QUEUES; q++) {
       if (this.#node[q] >= 0) continue;
+      if (this.#trial !== null) this.#save(q, p.buf);
       this.#node[q] = node;
       this.#src[q] = getI32(p.buf, p.off + IP_SRC);
       this.#dst[q] = getI32(p.buf, p.off + IP_DST);

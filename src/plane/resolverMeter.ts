@@ -1,3 +1,5 @@
+import { hashWords } from "./conntrack/hash.ts";
+
 const SECOND_MS = 1000;
 
 /**
@@ -22,6 +24,13 @@ export class ResolverMeter {
       this.#count[eni] = before < limit ? before + 1 : before;
     }
     return before < limit;
+  }
+
+  /** Continues a state hash with what was counted. A question may have made room for ENIs that sent nothing. */
+  fold(seed: number): number {
+    let used = this.#count.length;
+    while (used > 0 && this.#count[used - 1] === 0) used--;
+    return hashWords(this.#began, 0, used, hashWords(this.#count, 0, used, seed));
   }
 
   #grow(size: number): void {

@@ -1,3 +1,5 @@
+import type { ImpairmentRow } from "./impair/impairmentRow.ts";
+
 /**
  * The rows of a snapshot: everything the plane forwards by. control/compile makes them from objects, the plane's
  * tables (tables.ts) take them in. Indices (`id`) are small integers that control hands out and keeps stable while the
@@ -465,7 +467,8 @@ export type Row =
   | NetworkAclRow
   | SubnetAclRow
   | PolicyPrefixRow
-  | PodPolicyRow;
+  | PodPolicyRow
+  | ImpairmentRow;
 
 /** One change of a snapshot: a row to put, or a row to remove (its identity fields are read, the rest ignored). */
 export interface Patch {

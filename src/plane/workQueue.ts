@@ -8,6 +8,8 @@ export const WORK_NODE_OUT = 1;
 export const WORK_ENI_OUT = 2;
 /** A packet at a subnet's router: an ICMP error that it made, a piece that a gateway cut. Argument: subnet. */
 export const WORK_ROUTER = 3;
+/** A packet that an impairment has let go: a copy, a segment. Argument: its point (impair/impairmentRow.ts). */
+export const WORK_IMPAIRED = 4;
 
 /** What arose from the packet that is being forwarded, and has a way of its own before it. First in, first out. */
 export class WorkQueue {

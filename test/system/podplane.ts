@@ -11,7 +11,7 @@ import { expectBalance, type Metrics, quiescent, scrape } from "./support/metric
 import { describeProcesses, hostDevices, hostMounts, processesOf } from "./support/traces.ts";
 import { until } from "./support/wait.ts";
 
-const CLI = fileURLToPath(new URL("cli/main.js", DIST));
+export const CLI = fileURLToPath(new URL("cli/main.js", DIST));
 export const QUICKSTART = fileURLToPath(new URL("../../labs/quickstart", import.meta.url));
 /** The quickstart lab's HTTP server, for other labs. */
 export const SERVER = join(QUICKSTART, "server.mjs");

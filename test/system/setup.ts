@@ -6,6 +6,8 @@ import { DIST } from "./support/dist.ts";
 /** Programs that the tests run, by the Debian package that has them. */
 const PROGRAMS: Record<string, string[]> = {
   "bind9-dnsutils": ["dig"],
+  bsdutils: ["script"],
+  conntrack: ["conntrack"],
   curl: ["curl"],
   iperf3: ["iperf3"],
   iproute2: ["ip", "ss"],

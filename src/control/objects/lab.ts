@@ -2,6 +2,7 @@ import { z } from "zod";
 import { dnsLabel, ipv4, notEmpty, stringMap } from "./fields.ts";
 import { clusterSchema } from "./labCluster.ts";
 import { ec2Schema } from "./labEc2.ts";
+import { impairmentSchema } from "./labImpairment.ts";
 import { hostSchema, nodeSchema } from "./labMachines.ts";
 import { peeringSchema, transitGatewaySchema } from "./labTransit.ts";
 import { furtherVpcSchema, networkSchema, vpcSchema } from "./labVpc.ts";
@@ -37,6 +38,7 @@ export const labSchema = z.strictObject({
     cluster: clusterSchema.prefault({}),
     ec2: ec2Schema.prefault({}),
     nodes: z.array(nodeSchema).default([]),
+    impairments: z.array(impairmentSchema).default([]).describe("What is done to packets on purpose"),
     offload: z.boolean().default(true).describe("TSO, USO and checksum offload on the TUN devices"),
     metrics: metricsSchema.prefault({}),
   }),

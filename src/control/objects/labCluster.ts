@@ -80,6 +80,10 @@ export const clusterSchema = z.strictObject({
         .boolean()
         .default(true)
         .describe("false: as Linux before 5.0, of two first packets of a UDP socket that race one is lost"),
+      accounting: z
+        .boolean()
+        .default(false)
+        .describe("nf_conntrack_acct: packets and bytes of each connection are counted, in get conntrack and top"),
       unconfirmedWindow: z
         .int()
         .min(0)

@@ -1,3 +1,4 @@
+import { checkImpairments } from "../impair/checkImpairments.ts";
 import type { Findings } from "../objects/finding.ts";
 import type { Lab } from "../objects/lab.ts";
 import { Checker } from "./checker.ts";
@@ -27,5 +28,6 @@ export function checkLab(lab: Lab, gone: ReadonlySet<string> = new Set()): Findi
   checkMachines(check, lab);
   checkPublicRoutes(check, lab);
   checkSecurity(check, lab);
+  checkImpairments(check, lab);
   return check;
 }

@@ -63,9 +63,13 @@ export async function runInnerTwin(loaded: LoadedLab, options: InnerTwinOptions)
     apply: refuse("apply"),
     delete: refuse("delete"),
     get: refuse("get"),
+    conntrack: refuse("get conntrack"),
+    top: refuse("top"),
     rules: refuse("get rules"),
     why: refuse("why"),
+    impair: refuse("impair"),
     seen: refuse("seen"),
+    pinned: refuse("report"),
     fault: refuse("fault"),
   };
   let control: ControlServer | null = null;

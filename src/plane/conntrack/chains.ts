@@ -1,4 +1,6 @@
+import type { Accounting } from "./accounting.ts";
 import { Entries } from "./entries.ts";
+import { type ConntrackEvents, CT_EVENT_DESTROY, CT_EVENT_NEW } from "./events.ts";
 import { hashTuple } from "./hash.ts";
 import { DIR_ORIGINAL, DIR_REPLY, IPS_CONFIRMED, IPS_DYING, IPS_NAT_CLASH, STAT_DELETE, STAT_FOUND } from "./info.ts";
 import {
@@ -45,6 +47,10 @@ export class Chains extends Entries {
   readonly stats: Float64Array;
   /** Told of connections that a service translated; null: nobody. */
   watch: ConnectionWatch | null = null;
+  /** Is told what happens to entries; null: nobody watches. */
+  events: ConntrackEvents | null = null;
+  /** Counts the packets of entries; null: nobody asks. */
+  accounting: Accounting | null = null;
   /** Where counting goes: {@link stats}, or nowhere in a trial. */
   protected counters: Float64Array;
   protected readonly counts: Int32Array;
@@ -90,7 +96,7 @@ export class Chains extends Entries {
 
   /** Frees an entry that was never confirmed, because its packet was dropped. Nothing happens to a confirmed one. */
   discard(entry: number): void {
-    if ((this.words[(entry << ENTRY_SHIFT) + STATUS] & IPS_CONFIRMED) !== 0 || entry >= this.capacity) return;
+    if ((this.words[(entry << ENTRY_SHIFT) + STATUS] & IPS_CONFIRMED) !== 0) return;
     this.#uncount(entry);
     this.release(entry);
   }
@@ -152,6 +158,35 @@ export class Chains extends Entries {
       }
       ref = words[o + CHAIN + (ref & 1)];
     }
+    return this.trial ? this.#findInTrial(meta, src, dst, ports, ignore) : NONE;
+  }
+
+  /** As {@link find}, of the entries that the trial has confirmed: they are in no chain. */
+  #findInTrial(meta: number, src: number, dst: number, ports: number, ignore: number): number {
+    const words = this.words;
+    for (let entry = this.capacity; entry < this.trialEnd; entry++) {
+      const o = entry << ENTRY_SHIFT;
+      const status = words[o + STATUS];
+      if ((status & (IPS_CONFIRMED | IPS_DYING)) !== IPS_CONFIRMED || entry === ignore) continue;
+      if ((words[o + META] & META_KEY_MASK) !== meta) continue;
+      for (let dir = (status & IPS_NAT_CLASH) === 0 ? DIR_ORIGINAL : DIR_REPLY; dir <= DIR_REPLY; dir++) {
+        const t = o + TUPLE + dir * TUPLE_WORDS;
+        if (words[t + TUPLE_PORTS] === ports && words[t + TUPLE_SRC] === src && words[t + TUPLE_DST] === dst)
+          return entry * 2 + dir;
+      }
+    }
+    return NONE;
+  }
+
+  /** As {@link findBySource}, of the entries that the trial has confirmed before one; the latest first. */
+  #sourceInTrial(before: number, meta: number, src: number, sport: number): number {
+    const words = this.words;
+    for (let entry = before - 1; entry >= this.capacity; entry--) {
+      const o = entry << ENTRY_SHIFT;
+      if ((words[o + STATUS] & (IPS_CONFIRMED | IPS_DYING)) !== IPS_CONFIRMED) continue;
+      if ((words[o + META] & META_KEY_MASK) !== meta) continue;
+      if (words[o + TUPLE + TUPLE_SRC] === src && words[o + TUPLE + TUPLE_PORTS] >>> 16 === sport) return entry;
+    }
     return NONE;
   }
 
@@ -175,6 +210,8 @@ export class Chains extends Entries {
    */
   findBySource(zone: number, protocol: number, src: number, sport: number): number {
     const meta = zone | (protocol << META_PROTOCOL_SHIFT);
+    const tried = this.trial ? this.#sourceInTrial(this.trialEnd, meta, src, sport) : NONE;
+    if (tried !== NONE) return tried;
     return this.#sameSource(this.sources[this.#sourceBucket(meta, src, sport)], meta, src, sport);
   }
 
@@ -182,7 +219,12 @@ export class Chains extends Entries {
   nextBySource(entry: number): number {
     const o = entry << ENTRY_SHIFT;
     const meta = this.words[o + META] & META_KEY_MASK;
-    return this.#sameSource(this.words[o + SOURCE_NEXT], meta, this.src(entry, 0), this.sport(entry, 0));
+    const src = this.src(entry, DIR_ORIGINAL);
+    const sport = this.sport(entry, DIR_ORIGINAL);
+    if (entry < this.capacity) return this.#sameSource(this.words[o + SOURCE_NEXT], meta, src, sport);
+    const tried = this.#sourceInTrial(entry, meta, src, sport);
+    if (tried !== NONE) return tried;
+    return this.#sameSource(this.sources[this.#sourceBucket(meta, src, sport)], meta, src, sport);
   }
 
   /** The bucket of one of an entry's tuples. */
@@ -194,15 +236,21 @@ export class Chains extends Entries {
     return hashTuple(this.#key, meta, words[t + TUPLE_SRC], words[t + TUPLE_DST], words[t + TUPLE_PORTS]) & this.mask;
   }
 
-  /** Takes a confirmed entry out of the table. In a trial it only becomes invalid. Returns whether it is out. */
+  /** Takes a confirmed entry out of the table. In a trial it only becomes invalid, and stays linked. Returns whether it is out. */
   #detach(entry: number): boolean {
     if (this.trial) this.save(entry);
     const o = entry << ENTRY_SHIFT;
     const status = this.words[o + STATUS];
     if ((status & (IPS_CONFIRMED | IPS_DYING)) !== IPS_CONFIRMED) return false;
     this.words[o + STATUS] = status | IPS_DYING;
-    if (this.trial) return false;
+    if (this.trial) {
+      this.#uncount(entry);
+      return false;
+    }
     if (this.watch !== null && this.words[o + SERVICE] >= 0) this.watch.closed(this, entry);
+    // As conntrack -L, -E does not see an entry that has its reply tuple alone.
+    if (this.events !== null && (status & IPS_NAT_CLASH) === 0)
+      this.events.push(CT_EVENT_DESTROY, this, this.accounting, entry, this.now);
     this.#unlinkAll(entry);
     this.wheel.remove(entry);
     this.#uncount(entry);
@@ -234,6 +282,7 @@ export class Chains extends Entries {
     this.#linkTuple(entry * 2 + DIR_REPLY, replyBucket);
     this.#linkSource(entry);
     if (this.watch !== null && this.words[(entry << ENTRY_SHIFT) + SERVICE] >= 0) this.watch.opened(this, entry);
+    if (this.events !== null) this.events.push(CT_EVENT_NEW, this, this.accounting, entry, this.now);
   }
 
   /** As {@link link} for an entry whose original tuple another one has. */

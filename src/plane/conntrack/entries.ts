@@ -25,8 +25,8 @@ import { type ConntrackSettings, DEFAULT_SETTINGS, Timeouts } from "./settings.t
 import { Wheel } from "./wheel.ts";
 
 const NONE = -1;
-/** Entries that a trial may have in hand at once, beyond the table's capacity: one a node that its packet visits. */
-const TRIAL_ENTRIES = 64;
+/** Entries that a trial may make, beyond the table's capacity: one a node that its packet or an answer visits. */
+const TRIAL_ENTRIES = 256;
 
 /**
  * The entries: their memory, fields, deadlines, and the journal that takes a trial back. How entries are found is the
@@ -41,13 +41,14 @@ export class Entries {
   /** The same memory as bytes. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly wheel: Wheel;
-  /** A trial is on: whatever changes an entry calls {@link save} first, and nothing is inserted or removed. */
+  /** A trial is on: whatever changes an entry calls {@link save} first, and nothing is linked or unlinked. */
   trial = false;
 
   #free = NONE;
   /** Entries from here on were never used. */
   #fresh = 0;
   #trialNext = 0;
+  #trialUsed = 0;
   readonly #touched: Uint8Array;
   #journal = new Int32Array(0);
   #journaled = 0;
@@ -70,6 +71,7 @@ export class Entries {
       // A trial's entries go round: by the time one is used again its packet is long gone.
       entry = this.capacity + this.#trialNext;
       this.#trialNext = (this.#trialNext + 1) % TRIAL_ENTRIES;
+      this.#trialUsed = Math.min(this.#trialUsed + 1, TRIAL_ENTRIES);
     } else if (this.#free !== NONE) {
       entry = this.#free;
       this.#free = this.words[(entry << ENTRY_SHIFT) + CHAIN];
@@ -90,6 +92,11 @@ export class Entries {
     this.words[o + STATUS] = 0;
     this.words[o + CHAIN] = this.#free;
     this.#free = entry;
+  }
+
+  /** The entries that this trial has made: from {@link capacity} up to here. */
+  protected get trialEnd(): number {
+    return this.capacity + this.#trialUsed;
   }
 
   /** Entries from this one on are not in use. */
@@ -235,6 +242,16 @@ export class Entries {
     }
     this.#journaled = 0;
     this.#trialNext = 0;
+    this.#trialUsed = 0;
+  }
+
+  /** Ms that an entry had left before the trial's packets refreshed it; -1 of one that the trial made. */
+  leftBefore(entry: number, now: number): number {
+    if (entry >= this.capacity) return NONE;
+    if (this.#touched[entry] === 0) return this.timeoutLeft(entry, now);
+    let record = 0;
+    while (this.#journal[record] !== entry) record += JOURNAL_WORDS;
+    return Math.max((this.#journal[record + 1 + DEADLINE] - now) | 0, 0);
   }
 
   /** Writes one tuple of an entry. */

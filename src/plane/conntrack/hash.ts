@@ -46,6 +46,16 @@ const TEDBYTES = 0x74656462;
 const FNV_OFFSET = 0x811c9dc5 | 0;
 const FNV_PRIME = 0x01000193;
 
+/** FNV-1a over bytes, with the same finish as {@link hashWords}. */
+export function hashBytes(bytes: Uint8Array, from: number, to: number, seed: number): number {
+  let h = seed;
+  for (let i = from; i < to; i++) {
+    h = Math.imul(h ^ bytes[i], FNV_PRIME);
+    h ^= h >>> 15;
+  }
+  return h;
+}
+
 /** FNV-1a over words instead of bytes: tells two states apart, not an attacker. */
 export function hashWords(words: Int32Array, from: number, to: number, seed: number = FNV_OFFSET): number {
   let h = seed;

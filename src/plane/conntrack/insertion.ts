@@ -61,7 +61,10 @@ export class Insertion extends Chains {
     let found = this.findTuple(bucket, entry, DIR_ORIGINAL);
     if (found === NONE) found = this.findTuple(replyBucket, entry, DIR_REPLY);
     if (found !== NONE) return this.#settle(entry, found, replyBucket);
-    if (this.trial) return CONFIRM_OK;
+    if (this.trial) {
+      words[o + STATUS] |= IPS_CONFIRMED;
+      return CONFIRM_OK;
+    }
     this.link(entry, bucket, replyBucket);
     this.wheel.insert(entry, words[o + DEADLINE], now);
     words[o + STATUS] |= IPS_CONFIRMED;
@@ -143,11 +146,14 @@ export class Insertion extends Chains {
    */
   #insertReply(entry: number, replyBucket: number): void {
     this.counters[STAT_CLASH_RESOLVE]++;
-    if (this.trial) return;
     const words = this.words;
     const o = entry << ENTRY_SHIFT;
     words[o + DEADLINE] = (this.now + CLASH_TIMEOUT) | 0;
     words[o + STATUS] |= IPS_FIXED_TIMEOUT | IPS_NAT_CLASH;
+    if (this.trial) {
+      words[o + STATUS] |= IPS_CONFIRMED;
+      return;
+    }
     this.linkReply(entry, replyBucket);
     this.wheel.insert(entry, words[o + DEADLINE], this.now);
     words[o + STATUS] |= IPS_CONFIRMED;

@@ -1,5 +1,7 @@
 import type { Packet } from "../packet.ts";
 import { PROTO_ICMP, PROTO_SCTP, PROTO_TCP, PROTO_UDP } from "../packet.ts";
+import { CT_EVENT_UPDATE } from "./events.ts";
+import { Eviction } from "./eviction.ts";
 import { hashWords } from "./hash.ts";
 import {
   invertIcmp,
@@ -30,7 +32,6 @@ import {
   IPS_NAT_CLASH,
   IPS_SEEN_REPLY,
   STAT_DROP,
-  STAT_EARLY_DROP,
   STAT_ERROR,
   STAT_ICMP_ERROR,
   STAT_INVALID,
@@ -38,7 +39,6 @@ import {
   TRACK_KILL,
   TRACK_REPEAT,
 } from "./info.ts";
-import { Insertion } from "./insertion.ts";
 import {
   CHAIN,
   DEADLINE,
@@ -49,6 +49,9 @@ import {
   META_ZONE_MASK,
   SERVICE,
   STATUS,
+  TCP_SEEN,
+  TCP_SEEN_WORDS,
+  TD_END,
 } from "./layout.ts";
 import { trackSctp } from "./sctp.ts";
 import type { ConntrackSettings } from "./settings.ts";
@@ -72,8 +75,6 @@ const MAX_CAPACITY = 1 << 24;
 const MAX_ZONES = META_ZONE_MASK + 1;
 
 const NONE = -1;
-/** Hash buckets that are searched for something to evict (NF_CT_EVICTION_RANGE). */
-const EVICTION_RANGE = 8;
 // What create() returns instead of an entry.
 const FULL = -2;
 const NOT_TRACKED = -3;
@@ -85,10 +86,13 @@ const NOT_TRACKED = -3;
  * {@link confirm} puts a new entry into the table once the packet leaves the node, or {@link discard} drops it with the
  * packet. `now` is always the plane's wrapping millisecond tick.
  */
-export class Conntrack extends Insertion {
+export class Conntrack extends Eviction {
   readonly #limits: Int32Array;
   readonly #quoted = new Int32Array(QUOTED_WORDS);
   readonly #trialCounters = new Float64Array(CONNTRACK_STATS);
+  /** Entries of each zone, and of all, before the trial. */
+  readonly #countsBefore: Int32Array;
+  #occupiedBefore = 0;
 
   /** @throws RangeError when a size is out of range or the key is too short. */
   constructor(options: ConntrackOptions) {
@@ -108,6 +112,7 @@ export class Conntrack extends Insertion {
       options.stats ?? new Float64Array(CONNTRACK_STATS),
     );
     this.#limits = new Int32Array(zones).fill(capacity);
+    this.#countsBefore = new Int32Array(zones);
   }
 
   /** Entries that a zone may hold (nf_conntrack_max of the node); the table's capacity unless set. */
@@ -153,6 +158,7 @@ export class Conntrack extends Insertion {
       const entry = ref >> 1;
       const dir = ref & 1;
       const status = this.words[(entry << ENTRY_SHIFT) + STATUS];
+      const state = this.events === null ? 0 : this.tcpState(entry);
       const verdict = this.#runTracker(p, entry, dir, now);
       if (verdict === TRACK_REPEAT) {
         this.remove(entry);
@@ -165,11 +171,14 @@ export class Conntrack extends Insertion {
       }
       p.ct = entry;
       p.ctDir = dir;
+      if (this.accounting !== null && !this.trial) this.accounting.add(entry, dir, p.len);
+      // An answer that ends the connection is no news of it but its end.
+      if (verdict === TRACK_KILL) this.removeDeferred(entry);
       if (dir === DIR_REPLY) {
         this.words[(entry << ENTRY_SHIFT) + STATUS] |= IPS_SEEN_REPLY;
         p.ctInfo = CT_ESTABLISHED_REPLY;
       } else p.ctInfo = (status & IPS_SEEN_REPLY) !== 0 ? CT_ESTABLISHED : CT_NEW;
-      if (verdict === TRACK_KILL) this.removeDeferred(entry);
+      if (this.events !== null && verdict !== TRACK_KILL && !this.trial) this.#tellUpdate(entry, status, state);
       return p.ctInfo;
     }
   }
@@ -196,6 +205,18 @@ export class Conntrack extends Insertion {
     const answer = this.find(this.bucket(meta, dst, src, back), meta, dst, src, back, NONE);
     if (answer === NONE || (answer & 1) !== DIR_REPLY) return false;
     return this.src(answer >> 1, DIR_ORIGINAL) === src && this.sport(answer >> 1, DIR_ORIGINAL) === sport;
+  }
+
+  /** The connection and direction that a tuple has in a zone, as entry * 2 + DIR_*; -1: none. */
+  lookUp(zone: number, protocol: number, src: number, sport: number, dst: number, dport: number): number {
+    const meta = zone | (protocol << META_PROTOCOL_SHIFT);
+    const ports = (sport << 16) | dport;
+    return this.find(this.bucket(meta, src, dst, ports), meta, src, dst, ports, NONE);
+  }
+
+  /** The sequence number that the sender of a direction of a TCP connection will use next (td_end). */
+  nextSequence(entry: number, dir: number): number {
+    return this.words[(entry << ENTRY_SHIFT) + TCP_SEEN + dir * TCP_SEEN_WORDS + TD_END];
   }
 
   /** Sets the reply tuple of an unconfirmed entry: where answers to the translated packet come from and go to. */
@@ -232,16 +253,23 @@ export class Conntrack extends Insertion {
     return this.wheel.next(now);
   }
 
-  /** Starts a what-if: until {@link rollback} packets are tracked as ever, but nothing is inserted or removed. */
+  /**
+   * Starts a what-if: until {@link rollback} packets are tracked as ever. What they begin is found by those that follow
+   * within the trial, but is linked nowhere; what they end stays where it is and is found no more.
+   */
   beginTrial(): void {
     this.trial = true;
     this.#trialCounters.fill(0);
+    this.#countsBefore.set(this.counts);
+    this.#occupiedBefore = this.occupied;
     this.counters = this.#trialCounters;
   }
 
   /** Ends a what-if: every entry and counter is what it was. */
   rollback(): void {
     this.restore();
+    this.counts.set(this.#countsBefore);
+    this.occupied = this.#occupiedBefore;
     this.counters = this.stats;
     this.trial = false;
   }
@@ -277,6 +305,14 @@ export class Conntrack extends Insertion {
       const status = this.words[(entry << ENTRY_SHIFT) + STATUS];
       if ((status & (IPS_CONFIRMED | IPS_DYING)) === IPS_CONFIRMED && this.zone(entry) === zone) this.remove(entry);
     }
+  }
+
+  /** What the kernel's event cache makes an update of: the first answer, ASSURED, another state. */
+  #tellUpdate(entry: number, status: number, state: number): void {
+    if ((status & IPS_CONFIRMED) === 0 || this.events === null) return;
+    const changed = (status ^ this.words[(entry << ENTRY_SHIFT) + STATUS]) & (IPS_SEEN_REPLY | IPS_ASSURED);
+    if (changed !== 0 || this.tcpState(entry) !== state)
+      this.events.push(CT_EVENT_UPDATE, this, this.accounting, entry, this.now);
   }
 
   #runTracker(p: Packet, entry: number, dir: number, now: number): number {
@@ -317,8 +353,10 @@ export class Conntrack extends Insertion {
       if (dport < 0) return NOT_TRACKED;
       inverse = (p.sport << 16) | dport;
     }
-    const full = this.counts[zone] >= this.#limits[zone] || !this.hasFree();
-    if (full && !this.#earlyDrop(zone, bucket)) return FULL;
+    // A trial takes no memory, and has not reaped what the next packet would.
+    const hasRoom = this.trial ? this.occupied < this.capacity : this.hasFree();
+    const full = this.counts[zone] >= this.#limits[zone] || !hasRoom;
+    if (full && !this.earlyDrop(zone, bucket)) return FULL;
     const entry = this.allocate();
     const o = entry << ENTRY_SHIFT;
     this.words[o + META] = meta;
@@ -328,36 +366,9 @@ export class Conntrack extends Insertion {
     this.setTuple(entry, DIR_REPLY, p.dst, p.src, inverse);
     // confirm() needs the bucket again.
     this.words[o + CHAIN] = bucket;
-    if (!this.trial) {
-      this.counts[zone]++;
-      this.occupied++;
-    }
+    this.counts[zone]++;
+    this.occupied++;
+    if (this.accounting !== null && !this.trial) this.accounting.begin(entry, this.now);
     return entry;
-  }
-
-  /** early_drop: deletes what is not ASSURED in the first of a few buckets that has any. False when none has. */
-  #earlyDrop(zone: number, bucket: number): boolean {
-    for (let i = 0; i < EVICTION_RANGE; i++) {
-      const head = (bucket + i) & this.mask;
-      let dropped = 0;
-      let ref = this.heads[head];
-      while (ref !== NONE) {
-        const entry = ref >> 1;
-        const o = entry << ENTRY_SHIFT;
-        ref = this.words[o + CHAIN + (ref & 1)];
-        const evictable = (this.words[o + STATUS] & IPS_ASSURED) === 0 || this.isGone(entry, this.now);
-        if (!evictable || (this.words[o + META] & META_ZONE_MASK) !== zone) continue;
-        if (this.trial) return true;
-        this.remove(entry);
-        dropped++;
-        // Both tuples of the entry may have been in this chain.
-        ref = this.heads[head];
-      }
-      if (dropped > 0) {
-        this.counters[STAT_EARLY_DROP] += dropped;
-        return true;
-      }
-    }
-    return false;
   }
 }

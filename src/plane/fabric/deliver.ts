@@ -1,7 +1,8 @@
 import type { Context } from "../context.ts";
-import { STAGE_ENI_IN, STAGE_MTU } from "../decision.ts";
-import { fits } from "../fragment.ts";
+import { RULE_DEVICE, STAGE_ENI_IN, STAGE_MTU } from "../decision.ts";
+import { fits, sizeOnWire } from "../fragment.ts";
 import { CODE_FRAGMENTATION_NEEDED, ICMP_UNREACHABLE } from "../icmpError.ts";
+import { noteMtu } from "../notes.ts";
 import { reason } from "../reasons.ts";
 import { WORK_ROUTER } from "../workQueue.ts";
 
@@ -17,13 +18,15 @@ export const NO_SUBNET = -1;
  * routed from the subnet again; what may not be is answered by the subnet's router.
  *
  * @param mtu bytes
+ * @param ruleKind RULE_* of what has the MTU, and its number
  * @returns whether the packet fits; false: it is done
  */
-export function fitWay(c: Context, subnet: number, mtu: number): boolean {
+export function fitWay(c: Context, subnet: number, mtu: number, ruleKind: number, rule: number): boolean {
   const fit = fits(c.p, mtu);
+  if (c.decision !== null && fit >= 0) noteMtu(c, NO_NODE, ruleKind, rule, mtu, fit);
   if (fit === 0) return true;
   if (fit > 0) c.cut(NO_NODE, "router", subnet, mtu);
-  else tooBig(c, subnet, mtu);
+  else tooBig(c, subnet, mtu, ruleKind, rule);
   return false;
 }
 
@@ -42,16 +45,17 @@ export function deliverHost(c: Context, device: number, subnet: number, mtu: num
   const fit = fits(c.p, limit);
   if (fit === 0) c.deliver(device);
   else if (fit > 0) c.cut(NO_NODE, "device", device, limit);
-  else tooBig(c, subnet, limit);
+  else tooBig(c, subnet, limit, RULE_DEVICE, device);
 }
 
 /** Drops the packet, which is over an MTU; the subnet's router tells its sender. */
-export function tooBig(c: Context, subnet: number, mtu: number): void {
+export function tooBig(c: Context, subnet: number, mtu: number, ruleKind: number, rule: number): void {
+  c.drop(reasonTooBig, NO_NODE, STAGE_MTU);
+  c.because(ruleKind, rule, sizeOnWire(c.p), mtu, 0);
   if (subnet !== NO_SUBNET) {
     const router = c.tables.subnetRouter[subnet];
     c.answer(WORK_ROUTER, subnet, NO_NODE, router, ICMP_UNREACHABLE, CODE_FRAGMENTATION_NEEDED, mtu);
   }
-  c.drop(reasonTooBig, NO_NODE, STAGE_MTU);
 }
 
 const reasonGone = reason("DEVICE_GONE");

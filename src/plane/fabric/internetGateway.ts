@@ -1,5 +1,5 @@
 import type { Context } from "../context.ts";
-import { ACT_DNAT, ACT_SNAT, NAT_RULE_IGW, RULE_NAT, STAGE_GATEWAY } from "../decision.ts";
+import { ACT_DNAT, ACT_SNAT, NAT_RULE_IGW, RULE_ENI, RULE_NAT, STAGE_GATEWAY } from "../decision.ts";
 import { DONE } from "../leave.ts";
 import { LPM_MISS } from "../lpm/lpm.ts";
 import { quotedDport, quotedDst, quotedSport, quotedSrc } from "../nat/quoted.ts";
@@ -27,9 +27,10 @@ export function leaveByInternetGateway(c: Context, vpc: number, subnet: number):
   // Only the ENI's primary private address has the public address; a pod's own address has none.
   if (pub === 0 || p.src !== t.eniAddress[eni]) {
     c.drop(reasonNoPublic, NO_NODE, STAGE_GATEWAY);
+    if (eni !== LPM_MISS) c.because(RULE_ENI, eni, p.src, t.eniAddress[eni], pub);
     return DONE;
   }
-  if (!fitWay(c, subnet, INTERNET_MTU)) return DONE;
+  if (!fitWay(c, subnet, INTERNET_MTU, RULE_NAT, NAT_RULE_IGW)) return DONE;
   const d = c.decision;
   if (d !== null) d.addWith(NO_NODE, STAGE_GATEWAY, ACT_SNAT, RULE_NAT, NAT_RULE_IGW, p.src, p.sport, pub, p.sport);
   if (p.icmpError === 1 && quotedDst(p) === p.src) rewriteQuoted(p, quotedSrc(p), pub, quotedSport(p), quotedDport(p));

@@ -38,6 +38,15 @@ const FIN_OUT = 1;
 const FIN_BACK = 2;
 const RESET = 4;
 
+// What {@link NatConnections.destinations} says of each.
+export const NATD_GATEWAY = 0;
+export const NATD_PROTOCOL = 1;
+export const NATD_DST = 2;
+/** For ICMP type << 8 | code. */
+export const NATD_PORT = 3;
+export const NATD_CONNECTIONS = 4;
+export const NATD_WORDS = 5;
+
 const NONE = -1;
 
 /**
@@ -160,6 +169,20 @@ export class NatConnections {
     return destination === NONE ? 0 : this.table.countOf(destination + 1);
   }
 
+  /** All destinations that gateways have connections to (NATD_*). Looks at all flows: not on a packet's way. */
+  destinations(): Int32Array<ArrayBuffer> {
+    const t = this.#table;
+    if (t === null) return new Int32Array(0);
+    const found: number[] = [];
+    for (let e = t.next(0); e !== NONE; e = t.next(e + 1)) {
+      const owner = t.owner(e);
+      const connections = t.countOf(e + 1);
+      if (owner % KINDS !== DESTINATION || connections === 0) continue;
+      found.push(Math.floor(owner / KINDS), t.protocol(e), t.a(e), t.aPort(e), connections);
+    }
+    return Int32Array.from(found);
+  }
+
   /** Forgets the connections of a gateway that is gone. */
   flush(nat: number): void {
     if (this.#table === null) return;
@@ -184,6 +207,11 @@ export class NatConnections {
   rollback(): void {
     if (this.#table !== null) this.#table.rollback();
     this.#trial = false;
+  }
+
+  /** A hash over all connections; 0 before the first one. A question may have made the table. */
+  stateHash(): number {
+    return this.#table === null || this.#table.count === 0 ? 0 : this.#table.stateHash();
   }
 
   #hasRoom(destination: number, now: number): boolean {

@@ -6,6 +6,7 @@ import { fits } from "../fragment.ts";
 import { CODE_TTL_IN_TRANSIT, ICMP_TIME_EXCEEDED } from "../icmpError.ts";
 import { quotedDst, quotedSrc } from "../nat/quoted.ts";
 import { rewriteQuoted, writeBack } from "../nat/rewrite.ts";
+import { noteMtu, noteTtl } from "../notes.ts";
 import { FRAG_ANY, PROTO_ICMP, PROTO_TCP, PROTO_UDP } from "../packet.ts";
 import { type Reason, reason } from "../reasons.ts";
 import { icmpReplyOf, icmpRequestOf } from "../wire/icmp.ts";
@@ -43,10 +44,12 @@ const quoted = new Int32Array(QUOTED_WORDS);
 export function translateAtNatGateway(c: Context, nat: number, eni: number): boolean {
   const p = c.p;
   const protocol = p.protocol;
-  if (protocol !== PROTO_TCP && protocol !== PROTO_UDP && protocol !== PROTO_ICMP) return refuse(c, reasonProtocol);
+  if (protocol !== PROTO_TCP && protocol !== PROTO_UDP && protocol !== PROTO_ICMP)
+    return refuse(c, reasonProtocol, nat);
   if ((p.frag & FRAG_ANY) !== 0) {
     if (protocol !== PROTO_UDP) {
       c.drop(reasonFragment, NO_NODE, STAGE_REASSEMBLY);
+      c.because(RULE_NAT_GATEWAY, nat, 0, 0, 0);
       return false;
     }
     if (!reassemble(c, NO_NODE, PLACE + nat)) return false;
@@ -54,14 +57,19 @@ export function translateAtNatGateway(c: Context, nat: number, eni: number): boo
   const address = c.tables.eniAddress[eni];
   // A traceroute shows the gateway's private address (VPC User Guide, "Troubleshoot NAT gateways").
   if (p.ttl <= 1) {
-    c.answer(WORK_ENI_OUT, eni, NO_NODE, address, ICMP_TIME_EXCEEDED, CODE_TTL_IN_TRANSIT, 0);
     c.drop(reasonTtl, NO_NODE, STAGE_TTL);
+    c.because(RULE_NAT_GATEWAY, nat, p.ttl, 0, 0);
+    c.answer(WORK_ENI_OUT, eni, NO_NODE, address, ICMP_TIME_EXCEEDED, CODE_TTL_IN_TRANSIT, 0);
     return false;
   }
   const fit = fits(p, NAT_MTU);
   if (fit < 0) {
-    tooBig(c, c.tables.eniSubnet[eni], NAT_MTU);
+    tooBig(c, c.tables.eniSubnet[eni], NAT_MTU, RULE_NAT_GATEWAY, nat);
     return false;
+  }
+  if (c.decision !== null) {
+    noteTtl(c, NO_NODE);
+    noteMtu(c, NO_NODE, RULE_NAT_GATEWAY, nat, NAT_MTU, fit);
   }
   let translated: boolean;
   if (p.dst === address) translated = p.icmpError === 1 ? errorBack(c, nat, address) : back(c, nat, address);
@@ -89,12 +97,13 @@ function out(c: Context, nat: number, eni: number, address: number): boolean {
   const known = connection !== NONE;
   if (!known) {
     if (!starts) {
-      if (protocol !== PROTO_TCP || (flags & TCP_RST) !== 0) return refuse(c, reasonNoConnection);
+      if (protocol !== PROTO_TCP || (flags & TCP_RST) !== 0) return refuse(c, reasonNoConnection, nat);
+      refuse(c, reasonReset, nat);
       answerWithReset(c, eni);
-      return refuse(c, reasonReset);
+      return false;
     }
     connection = connections.open(nat, c.random, protocol, src, sport, p.dst, dport, address, c.now);
-    if (connection === NONE) return refuse(c, reasonExhausted);
+    if (connection === NONE) return refuse(c, reasonExhausted, nat);
   } else if (protocol === PROTO_TCP && starts) connections.restart(connection);
   connections.seen(connection, true, flags, c.now);
   const port = connections.port(connection);
@@ -115,7 +124,7 @@ function back(c: Context, nat: number, address: number): boolean {
   const isIcmp = protocol === PROTO_ICMP;
   const port = isIcmp ? p.sport : p.dport;
   const connection = c.nat.findBack(nat, protocol, p.src, isIcmp ? requestOf(p.dport) : p.sport, address, port);
-  if (connection === NONE) return refuse(c, reasonNoConnection);
+  if (connection === NONE) return refuse(c, reasonNoConnection, nat);
   c.nat.seen(connection, false, protocol === PROTO_TCP ? p.buf[p.l4 + TCP_FLAGS] : 0, c.now);
   p.dst = c.nat.inside(connection);
   if (isIcmp) p.sport = c.nat.insidePort(connection);
@@ -127,12 +136,12 @@ function back(c: Context, nat: number, address: number): boolean {
 /** An ICMP error from inside, about a packet that came back: it quotes what the gateway made of that packet. */
 function errorOut(c: Context, nat: number, address: number): boolean {
   const p = c.p;
-  if (!readQuoted(p, quoted)) return refuse(c, reasonInner);
+  if (!readQuoted(p, quoted)) return refuse(c, reasonInner, nat);
   const sport = quoted[QUOTED_PORTS] >>> PORT_SHIFT;
   const dport = quoted[QUOTED_PORTS] & PORT_MASK;
   const protocol = quoted[QUOTED_PROTOCOL];
   const connection = c.nat.findOut(nat, protocol, quoted[QUOTED_SRC], sport, quoted[QUOTED_DST], dport);
-  if (connection === NONE) return refuse(c, reasonNoConnection);
+  if (connection === NONE) return refuse(c, reasonNoConnection, nat);
   const port = c.nat.port(connection);
   // Of an ICMP query the identifier is quoted, which rewriteQuoted takes for its source port.
   rewriteQuoted(p, quotedSrc(p), address, protocol === PROTO_ICMP ? port : dport, port);
@@ -145,7 +154,7 @@ function errorOut(c: Context, nat: number, address: number): boolean {
 /** An ICMP error about a packet that the gateway sent. */
 function errorBack(c: Context, nat: number, address: number): boolean {
   const p = c.p;
-  if (!readQuoted(p, quoted)) return refuse(c, reasonInner);
+  if (!readQuoted(p, quoted)) return refuse(c, reasonInner, nat);
   const protocol = quoted[QUOTED_PROTOCOL];
   const isIcmp = protocol === PROTO_ICMP;
   const sport = quoted[QUOTED_PORTS] >>> PORT_SHIFT;
@@ -159,7 +168,7 @@ function errorBack(c: Context, nat: number, address: number): boolean {
     quoted[QUOTED_DST],
     isIcmp ? sport : dport,
   );
-  if (connection === NONE || quoted[QUOTED_DST] !== address) return refuse(c, reasonNoConnection);
+  if (connection === NONE || quoted[QUOTED_DST] !== address) return refuse(c, reasonNoConnection, nat);
   const inside = c.nat.inside(connection);
   rewriteQuoted(p, inside, quotedDst(p), c.nat.insidePort(connection), sport);
   p.dst = inside;
@@ -179,8 +188,9 @@ function requestOf(message: number): number {
   return type < 0 ? NONE : (type << TYPE_SHIFT) | (message & CODE_MASK);
 }
 
-function refuse(c: Context, why: Reason): false {
+function refuse(c: Context, why: Reason, nat: number): false {
   c.drop(why, NO_NODE, STAGE_GATEWAY);
+  c.because(RULE_NAT_GATEWAY, nat, 0, 0, 0);
   return false;
 }
 

@@ -85,6 +85,17 @@ export class NetworkAcls {
     this.rule = RULE_DEFAULT;
     return false;
   }
+
+  /** Rules that {@link allows} looked at, by the number of the one that decided. */
+  looked(acl: number, egress: number, number: number): number {
+    const rules = this.#rules[egress][acl] ?? NO_RULES;
+    let n = 0;
+    for (let o = 0; o < rules.length; o += RULE_WORDS) {
+      n++;
+      if (rules[o + NUMBER] === number) return n;
+    }
+    return n;
+  }
 }
 
 function hasPorts(protocol: number): boolean {

@@ -27,9 +27,10 @@ export function crossPeering(c: Context, peering: number, vpc: number, subnet: n
   const eni = t.mapping[other]?.lookup(dst) ?? LPM_MISS;
   if (eni === LPM_MISS && !g.isOwn(other, dst)) {
     c.drop(reasonTransitive, NO_NODE, STAGE_GATEWAY);
+    c.because(RULE_PEERING, peering, dst, other, mtu);
     return DONE;
   }
-  if (!fitWay(c, subnet, mtu)) return DONE;
+  if (!fitWay(c, subnet, mtu, RULE_PEERING, peering)) return DONE;
   const d = c.decision;
   if (d !== null) d.addWith(NO_NODE, STAGE_GATEWAY, ACT_ROUTE, RULE_PEERING, peering, dst, other, mtu, 0);
   if (eni !== LPM_MISS) return eni;

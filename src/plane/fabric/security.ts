@@ -173,8 +173,21 @@ function passFirst(c: Context, eni: number): true {
 
 function note(c: Context, eni: number, egress: number, group: number, rule: number, tracked: number): void {
   const d = c.decision;
-  if (d !== null)
-    d.addWith(NO_NODE, STAGE_SECURITY_GROUP, ACT_ACCEPT, RULE_SECURITY_GROUP, group, rule, egress, eni, tracked);
+  if (d === null) return;
+  const i = d.addWith(
+    NO_NODE,
+    STAGE_SECURITY_GROUP,
+    ACT_ACCEPT,
+    RULE_SECURITY_GROUP,
+    group,
+    rule,
+    egress,
+    eni,
+    tracked,
+  );
+  const groups = c.tables.securityGroups;
+  if (rule >= 0) d.e[i] = groups.looked(eni, egress, group, rule);
+  d.f[i] = groups.groupsOf(eni).length;
 }
 
 function refuse(c: Context, eni: number, egress: number, why: Reason): false {
@@ -188,6 +201,8 @@ function refuse(c: Context, eni: number, egress: number, why: Reason): false {
     d.a[i] = BY_NOTHING;
     d.b[i] = egress;
     d.c[i] = eni;
+    d.e[i] = c.tables.securityGroups.looked(eni, egress, NONE, NONE);
+    d.f[i] = c.tables.securityGroups.groupsOf(eni).length;
   }
   return false;
 }
@@ -203,8 +218,10 @@ function filterSubnet(c: Context, subnet: number, egress: number): boolean {
   const allowed = acls.allows(acl, egress, p.protocol, port, remote);
   const d = c.decision;
   if (allowed) {
-    if (d !== null)
-      d.addWith(NO_NODE, STAGE_NETWORK_ACL, ACT_ACCEPT, RULE_NETWORK_ACL, acl, acls.rule, egress, subnet, 0);
+    if (d !== null) {
+      const i = d.addWith(NO_NODE, STAGE_NETWORK_ACL, ACT_ACCEPT, RULE_NETWORK_ACL, acl, acls.rule, egress, subnet, 0);
+      d.e[i] = acls.looked(acl, egress, acls.rule);
+    }
     return true;
   }
   c.drop(egress === EGRESS ? reasonAclEgress : reasonAclIngress, NO_NODE, STAGE_NETWORK_ACL);
@@ -215,6 +232,7 @@ function filterSubnet(c: Context, subnet: number, egress: number): boolean {
     d.a[i] = acls.rule;
     d.b[i] = egress;
     d.c[i] = subnet;
+    d.e[i] = acls.looked(acl, egress, acls.rule);
   }
   return false;
 }

@@ -115,6 +115,17 @@ export class SecurityGroups {
     return NONE;
   }
 
+  /** Rules that {@link match} looked at. @param group that it found, and position of its rule; -1: it looked at all */
+  looked(eni: number, egress: number, group: number, rule: number): number {
+    const groups = this.groupsOf(eni);
+    let n = 0;
+    for (let i = 0; i < groups.length; i++) {
+      if (groups[i] === group) return n + rule + 1;
+      n += (this.#rules[egress][groups[i]] ?? NO_RULES).length >> RULE_SHIFT;
+    }
+    return n;
+  }
+
   /** The widest rule of an ENI's groups that allows a protocol and port from or to 0.0.0.0/0: OPEN_*. */
   open(eni: number, egress: number, protocol: number, port: number): number {
     const groups = this.groupsOf(eni);

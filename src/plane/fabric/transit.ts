@@ -1,8 +1,9 @@
 import type { Context } from "../context.ts";
-import { ACT_ROUTE, RULE_TRANSIT, STAGE_GATEWAY, STAGE_MTU } from "../decision.ts";
+import { ACT_ROUTE, LATER, RULE_TRANSIT, STAGE_GATEWAY, STAGE_MTU } from "../decision.ts";
 import { sizeOnWire } from "../fragment.ts";
 import { DONE } from "../leave.ts";
 import { LPM_MISS } from "../lpm/lpm.ts";
+import { noteMtu } from "../notes.ts";
 import { reason } from "../reasons.ts";
 import { NO_NODE } from "./deliver.ts";
 import { clampMss } from "./mss.ts";
@@ -28,25 +29,29 @@ export function crossTransit(c: Context, attachment: number, subnet: number): nu
   const dst = c.p.dst;
   if (sizeOnWire(c.p) > TRANSIT_MTU) {
     c.drop(reasonMtu, NO_NODE, STAGE_MTU);
+    c.because(RULE_TRANSIT, attachment, sizeOnWire(c.p), TRANSIT_MTU, 0);
     return DONE;
   }
+  if (c.decision !== null) noteMtu(c, NO_NODE, RULE_TRANSIT, attachment, TRANSIT_MTU, 0);
   const tableId = g.attachmentTable[attachment] ?? -1;
   const table = tableId < 0 ? undefined : g.transitTables[tableId];
   const found = table === undefined ? LPM_MISS : table.lookup(dst);
   if (table === undefined || found === LPM_MISS) {
     c.drop(reasonNoRoute, NO_NODE, STAGE_GATEWAY);
+    c.because(RULE_TRANSIT, attachment, dst, tableId, 0);
     return DONE;
   }
   const out = found - 1;
   const d = c.decision;
   if (d !== null) {
-    const length = table.matchLength(dst);
+    const length = d.brief ? LATER : table.matchLength(dst);
     const i = d.addWith(NO_NODE, STAGE_GATEWAY, ACT_ROUTE, RULE_TRANSIT, attachment, dst, length, tableId, out);
-    d.e[i] = table.matchLength(dst, length);
+    d.e[i] = d.brief ? LATER : table.matchLength(dst, length);
   }
   const network = out < 0 ? -1 : g.attachmentNetwork[out];
   if (out < 0 || (network < 0 && g.attachmentSubnet[out] < 0)) {
     c.drop(reasonBlackhole, NO_NODE, STAGE_GATEWAY);
+    c.because(RULE_TRANSIT, attachment, dst, tableId, 0);
     return DONE;
   }
   if (network < 0) {

@@ -2,6 +2,7 @@ import type { Context } from "../context.ts";
 import {
   ACT_ACCEPT,
   ACT_ROUTE,
+  LATER,
   RULE_ENI,
   RULE_VPC_TABLE,
   STAGE_ENI_IN,
@@ -9,6 +10,7 @@ import {
   STAGE_GATEWAY,
   STAGE_VPC_ROUTE,
 } from "../decision.ts";
+import { AT_ENI, DIRECTION_IN, DIRECTION_OUT } from "../impair/impairmentRow.ts";
 import { DONE } from "../leave.ts";
 import { LPM_MISS } from "../lpm/lpm.ts";
 import { reason } from "../reasons.ts";
@@ -54,12 +56,23 @@ export function walkFabric(c: Context, eni: number): number {
   const checked = t.eniCheck[eni];
   if (checked === 1 && t.mapping[t.eniVpc[eni]].lookup(p.src) !== eni) {
     c.drop(reasonCheck, NO_NODE, STAGE_ENI_OUT);
+    c.because(RULE_ENI, eni, p.src, p.dst, 1);
     return DONE;
   }
   const d = c.decision;
-  if (d !== null) d.addWith(NO_NODE, STAGE_ENI_OUT, ACT_ACCEPT, RULE_ENI, eni, p.src, p.dst, checked, 0);
+  if (d !== null) {
+    d.addWith(NO_NODE, STAGE_ENI_OUT, ACT_ACCEPT, RULE_ENI, eni, p.src, p.dst, checked, 0);
+    if (d.tap !== null) d.tap.atEni(p, eni, true);
+  }
+  const { impairments } = c;
+  if (impairments !== null && !impairments.pass(AT_ENI, eni, DIRECTION_OUT, NO_NODE, p.off, p.len)) return DONE;
+  return leaveInstance(c, eni);
+}
+
+/** From an ENI on, behind what impairs it: security groups of the sender, then {@link walkFromSubnet}. */
+export function leaveInstance(c: Context, eni: number): number {
   if (!leaveEni(c, eni)) return DONE;
-  return walkFromSubnet(c, t.eniSubnet[eni], true);
+  return walkFromSubnet(c, c.tables.eniSubnet[eni], true);
 }
 
 /**
@@ -87,14 +100,15 @@ export function walkFromSubnet(c: Context, subnet: number, inside: boolean): num
   if (inside && (to === NONE || t.eniSubnet[to] !== subnet) && !leaveSubnet(c, subnet)) return DONE;
   if (target === NONE) {
     c.drop(reasonNoVpcRoute, NO_NODE, STAGE_VPC_ROUTE);
+    c.because(RULE_VPC_TABLE, tableId, p.dst, 0, 0);
     return DONE;
   }
   const d = c.decision;
   if (d !== null) {
-    const length = table.matchLength(p.dst);
+    const length = d.brief ? LATER : table.matchLength(p.dst);
     const i = d.addWith(NO_NODE, STAGE_VPC_ROUTE, ACT_ROUTE, RULE_VPC_TABLE, tableId, p.dst, length, 0, target);
     d.e[i] = arg;
-    d.f[i] = table.matchLength(p.dst, length);
+    d.f[i] = d.brief ? LATER : table.matchLength(p.dst, length);
   }
   const from = inside ? subnet : NO_SUBNET;
   if (to !== NONE) return arrive(c, to, from, target === TARGET_LOCAL);
@@ -176,11 +190,29 @@ function arrive(c: Context, eni: number, from: number, mapped = false): number {
   const checked = t.eniCheck[eni];
   if (checked === 1 && !mapped && t.mapping[t.eniVpc[eni]].lookup(p.dst) !== eni) {
     c.drop(reasonCheck, NO_NODE, STAGE_ENI_IN);
+    c.because(RULE_ENI, eni, p.src, p.dst, 1);
     return DONE;
   }
   if (!enterEni(c, eni)) return DONE;
+  const { impairments } = c;
+  if (impairments !== null && !impairments.pass(AT_ENI, eni, DIRECTION_IN, NO_NODE, p.off, p.len)) return DONE;
+  return enterInstance(c, eni);
+}
+
+/**
+ * The packet comes in by an ENI, behind what impairs it.
+ *
+ * @returns the ENI when its node takes the packet, else as {@link walkFromSubnet}
+ */
+export function enterInstance(c: Context, eni: number): number {
+  const t = c.tables;
+  const p = c.p;
+  const subnet = t.eniSubnet[eni];
   const d = c.decision;
-  if (d !== null) d.addWith(NO_NODE, STAGE_ENI_IN, ACT_ACCEPT, RULE_ENI, eni, p.src, p.dst, checked, 0);
+  if (d !== null) {
+    d.addWith(NO_NODE, STAGE_ENI_IN, ACT_ACCEPT, RULE_ENI, eni, p.src, p.dst, t.eniCheck[eni], 0);
+    if (d.tap !== null) d.tap.atEni(p, eni, false);
+  }
   if (t.eniNode[eni] >= 0) return eni;
   const nat = t.gateways.natOf(eni);
   if (nat === NONE) deliverHost(c, t.eniHostDevice[eni], subnet, VPC_MTU);

@@ -79,6 +79,7 @@ export function bindEndpoint(
     d.h[i] = kind | (local ? CHOICE_LOCAL : 0) | (kept ? CHOICE_AFFINITY : 0) | (scheduler << CHOICE_SCHEDULER_SHIFT);
     d.source[i] = p.src;
   }
+  if (!c.ct.trial) c.tables.services.hits.connected(service, endpoint);
   translate(c, address, port);
   c.ct.setService(p.ct, service);
   c.ct.setEndpoint(p.ct, endpoint);

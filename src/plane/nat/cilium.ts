@@ -7,7 +7,7 @@ import { FRONTEND_CLUSTER_IP, FRONTEND_NODE_PORT, type NodeRow, SCHEDULER_RANDOM
 import { kindOf, serviceOf } from "../services/services.ts";
 import { NEXT_ENI } from "../tables.ts";
 import { bindEndpoint } from "./choose.ts";
-import { PASS, type Verdict } from "./kubeProxy.ts";
+import { PASS, refuse, type Verdict } from "./kubeProxy.ts";
 import { frontendOf } from "./local.ts";
 import { isLoopback, MARK_CILIUM_LOOPBACK, MARK_CILIUM_SNAT, markForSnat } from "./mark.ts";
 
@@ -44,11 +44,11 @@ export function admitCilium(c: Context, row: NodeRow, from: number): Verdict {
   const service = serviceOf(frontend);
   const kind = kindOf(frontend);
   if (from === FROM_ENI) {
-    if (kind === FRONTEND_CLUSTER_IP) return reasonExternal;
+    if (kind === FRONTEND_CLUSTER_IP) return refuse(c, frontend, reasonExternal);
     if (kind !== FRONTEND_NODE_PORT && sets.hasRanges(service) && !sets.inRanges(service, c.p.src))
-      return reasonSourceRange;
+      return refuse(c, frontend, reasonSourceRange);
   }
-  return sets.setSize(backends(c, row, frontend, from)) === 0 ? reasonNoEndpoints : PASS;
+  return sets.setSize(backends(c, row, frontend, from)) === 0 ? refuse(c, frontend, reasonNoEndpoints) : PASS;
 }
 
 /**

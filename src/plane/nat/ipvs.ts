@@ -4,7 +4,7 @@ import { reason } from "../reasons.ts";
 import { FRONTEND_CLUSTER_IP, type NodeRow } from "../rows.ts";
 import { kindOf, serviceOf } from "../services/services.ts";
 import { bindEndpoint } from "./choose.ts";
-import { PASS, passesFirewall, type Verdict } from "./kubeProxy.ts";
+import { PASS, passesFirewall, refuse, type Verdict } from "./kubeProxy.ts";
 import { frontendOf, isPodSource } from "./local.ts";
 import { MARK_MASQUERADE, markForSnat } from "./mark.ts";
 
@@ -40,8 +40,8 @@ export function admitIpvs(c: Context, row: NodeRow, from: number): Verdict {
   const { services } = c.tables;
   const frontend = frontendOf(c, row, from);
   if (frontend < 0) return services.hasAddress(c.p.dst) ? reasonUnknownPort : PASS;
-  if (!passesFirewall(c, row, frontend)) return reasonSourceRange;
-  return destinations(c, row, frontend) === NO_SET ? reasonNoEndpoints : PASS;
+  if (!passesFirewall(c, row, frontend)) return refuse(c, frontend, reasonSourceRange);
+  return destinations(c, row, frontend) === NO_SET ? refuse(c, frontend, reasonNoEndpoints) : PASS;
 }
 
 /**

@@ -127,7 +127,7 @@ export function firewallCheck(c: Context, row: NodeRow): Verdict {
   const p = c.p;
   if (!hasPorts(p)) return PASS;
   const frontend = c.tables.services.lookup(p.dst, p.protocol, p.dport);
-  return frontend < 0 || passesFirewall(c, row, frontend) ? PASS : reasonSourceRange;
+  return frontend < 0 || passesFirewall(c, row, frontend) ? PASS : refuse(c, frontend, reasonSourceRange);
 }
 
 /**
@@ -150,7 +150,7 @@ export function filterKubeProxy(c: Context, row: NodeRow, input: boolean, from: 
       const output = from === FROM_HOST;
       const hooked = !iptables || (internal ? output || !input : input || !output);
       if (iptables && services.sets.hasEndpoints(serviceOf(frontend)) && !passesFirewall(c, row, frontend))
-        return reasonSourceRange;
+        return refuse(c, frontend, reasonSourceRange);
       const verdict = hooked ? endpointsCheck(c, row, frontend) : PASS;
       if (verdict !== PASS) return verdict;
     }
@@ -171,10 +171,16 @@ export function filterKubeProxy(c: Context, row: NodeRow, input: boolean, from: 
 function endpointsCheck(c: Context, row: NodeRow, frontend: number): Verdict {
   const { sets } = c.tables.services;
   const service = serviceOf(frontend);
-  if (!sets.hasEndpoints(service)) return reasonNoEndpoints;
+  if (!sets.hasEndpoints(service)) return refuse(c, frontend, reasonNoEndpoints);
   const internal = kindOf(frontend) === FRONTEND_CLUSTER_IP;
   const local = internal ? sets.internalLocal(service) : sets.externalLocal(service);
-  return local && sets.setSize(sets.localSet(service, row.id)) === 0 ? reasonNoLocal : PASS;
+  return local && sets.setSize(sets.localSet(service, row.id)) === 0 ? refuse(c, frontend, reasonNoLocal) : PASS;
+}
+
+/** Counts a packet that a service's rules refuse. */
+export function refuse(c: Context, frontend: number, why: Reason): Reason {
+  if (!c.ct.trial) c.tables.services.hits.refused(serviceOf(frontend), why);
+  return why;
 }
 
 const reasonNoEndpoints = reason("SERVICE_NO_ENDPOINTS");

@@ -1,5 +1,5 @@
 import type { Context } from "../context.ts";
-import { STAGE_FILTER } from "../decision.ts";
+import { RULE_SERVICE, STAGE_FILTER } from "../decision.ts";
 import { CODE_PORT_UNREACHABLE, ICMP_UNREACHABLE } from "../icmpError.ts";
 import { REASONS } from "../reasons.ts";
 import {
@@ -9,11 +9,12 @@ import {
   SERVICE_MODE_IPVS,
   SERVICE_MODE_NFTABLES,
 } from "../rows.ts";
+import { kindOf, serviceOf } from "../services/services.ts";
 import { admitCilium, bindCilium } from "./cilium.ts";
 import { bindHostPort } from "./hostPort.ts";
 import { admitIpvs, bindIpvs } from "./ipvs.ts";
 import { bindKubeProxy, filterKubeProxy, firewallCheck, PASS, type Verdict } from "./kubeProxy.ts";
-import { hasPorts } from "./local.ts";
+import { frontendOf, hasPorts } from "./local.ts";
 
 /** What {@link bindService} returns for a hostPort, which is no service's. */
 const HOST_PORT = 0x7fff_ffff;
@@ -50,7 +51,15 @@ export function admitNew(c: Context, row: NodeRow, from: number, first: boolean)
   if (REASONS[verdict].verdict !== "REJECTED") c.drop(verdict, row.id, STAGE_FILTER);
   // The address that the sender used is the node's here: the error comes from it.
   else c.reject(verdict, row.id, STAGE_FILTER, c.p.dst, ICMP_UNREACHABLE, CODE_PORT_UNREACHABLE, 0);
+  noteRefused(c, row, from);
   return false;
+}
+
+/** Adds to the decision which service's packet was refused, where it is one's. */
+export function noteRefused(c: Context, row: NodeRow, from: number): void {
+  if (c.decision === null) return;
+  const frontend = frontendOf(c, row, from);
+  if (frontend >= 0) c.because(RULE_SERVICE, serviceOf(frontend), c.p.dst, c.p.dport, kindOf(frontend));
 }
 
 /**

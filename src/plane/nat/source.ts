@@ -93,12 +93,21 @@ export function bindSourceRules(c: Context, row: NodeRow, from: number, kind: nu
   if (port === p.sport && address === p.src) {
     // A null binding leaves the reply tuple as the destination's binding left it.
     c.counters[C_NAT_NULL]++;
-    if (d !== null) d.add(row.id, STAGE_SNAT, ACT_NONE, RULE_NAT, rule, 0);
+    if (d !== null) {
+      // Of an exempt destination: the block that has it.
+      const isExempt = rule === NAT_RULE_VPC_CIDR || rule === NAT_RULE_EXCLUDED_CIDR;
+      const length = isExempt ? t.exempt[row.vpc].matchLength(p.dst) : -1;
+      d.addWith(row.id, STAGE_SNAT, ACT_NONE, RULE_NAT, rule, p.dst, length, 0, 0);
+    }
     return true;
   }
   c.counters[C_NAT_SNAT]++;
   c.counters[node + D_NAT_SNAT]++;
-  if (d !== null) d.addWith(row.id, STAGE_SNAT, ACT_SNAT, RULE_NAT, rule, p.src, p.sport, address, port);
+  if (d !== null) {
+    const i = d.addWith(row.id, STAGE_SNAT, ACT_SNAT, RULE_NAT, rule, p.src, p.sport, address, port);
+    d.e[i] = mode;
+    d.f[i] = lastSearch.taken;
+  }
   setReplyTuple(c.ct, p, address, port);
   c.ct.setStatus(p.ct, IPS_SRC_NAT);
   p.src = address;

@@ -59,28 +59,28 @@ function judge(c: Context, device: number, egress: number, offset: number, lengt
   const { tables: t, policyFlows: flows } = c;
   const node = t.deviceNode[device];
   const pair = statePair(t.policies.state(device), t.policies.clusterState(device));
+  const remote = egress === EGRESS ? dst : src;
   const known = flows.find(device, protocol, src, sport, dst, dport);
   if (known !== NONE) {
     if (flows.table.value(known) === pair) {
       flows.touch(known, c.now);
-      noteAllowed(c, node, device, egress, BY_FLOW, NONE, TIER_DEFAULT);
+      noteAllowed(c, node, device, egress, BY_FLOW, NONE, TIER_DEFAULT, protocol, remote, dport);
       return true;
     }
   } else {
     const answers = flows.find(device, protocol, dst, dport, src, sport);
     if (answers !== NONE) {
       flows.touch(answers, c.now);
-      noteAllowed(c, node, device, egress, BY_REPLY, NONE, TIER_DEFAULT);
+      noteAllowed(c, node, device, egress, BY_REPLY, NONE, TIER_DEFAULT, protocol, remote, dport);
       return true;
     }
   }
-  const remote = egress === EGRESS ? dst : src;
   const isNode = remote === (t.nodes[node]?.primaryAddress ?? 0);
   const allowed = evaluate(c, device, egress, protocol, remote, dport, isNode);
   tell(c, node, device, egress, protocol, src, sport, dst, dport, allowed, length);
   if (allowed) {
     flows.allow(known, device, protocol, src, sport, dst, dport, pair, c.now);
-    noteAllowed(c, node, device, egress, verdict.cause, verdict.rule, verdict.tier);
+    noteAllowed(c, node, device, egress, verdict.cause, verdict.rule, verdict.tier, protocol, remote, dport);
     return true;
   }
   if (known !== NONE) flows.table.delete(known);

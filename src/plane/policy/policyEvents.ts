@@ -1,3 +1,5 @@
+import { hashWords } from "../conntrack/hash.ts";
+
 // One record of what an agent's data path tells its userspace (struct data_t of tc.v4ingress.bpf.c).
 export const EVENT_NODE = 0;
 export const EVENT_DEVICE = 1;
@@ -60,6 +62,12 @@ export class PolicyEvents {
     words[o + EVENT_SIZE] = size;
     words[o + EVENT_EGRESS] = egress;
     words[o + EVENT_TIER] = tier;
+  }
+
+  /** Continues a state hash with the records. */
+  fold(seed: number): number {
+    const h = hashWords(Int32Array.of(this.#head, this.#count, this.dropped), 0, 3, seed);
+    return hashWords(this.#words, 0, this.#words.length, h);
   }
 
   /** All records, oldest first; the ring is empty then. Not on a packet's way: it allocates. */

@@ -1,3 +1,4 @@
+import { hashWords } from "../conntrack/hash.ts";
 import type { Conntrack } from "../conntrack/table.ts";
 import { FlowTable, type FlowTableOptions } from "../fabric/flowTable.ts";
 import { PROTO_ICMP, PROTO_SCTP, PROTO_TCP, PROTO_UDP } from "../packet.ts";
@@ -112,6 +113,12 @@ export class PolicyFlows {
     if (this.#cursor !== NONE) return SWEEP_PAUSE_MS;
     if (!this.#begun || this.table.count === 0) return longest;
     return Math.max(0, Math.min(longest, (this.#due - now) | 0));
+  }
+
+  /** A hash over all flows and where the sweep stands. */
+  stateHash(): number {
+    const sweep = Int32Array.of(this.#begun ? 1 : 0, this.#due, this.#cursor);
+    return hashWords(sweep, 0, sweep.length, this.table.stateHash());
   }
 
   #isAlive(ct: Conntrack, node: number, flow: number, now: number): boolean {

@@ -178,6 +178,16 @@ export class PolicyTables {
     return this.order === NONE ? POLICY_ACTION_PASS : this.order % POLICY_ORDER_ACTIONS;
   }
 
+  /** Entries that a pod's tables of a direction have for an address: what a verdict about it looks at, at most. */
+  entriesFor(device: number, egress: number, address: number): number {
+    let n = 0;
+    const own = this.table(device, egress);
+    const cluster = this.clusterTable(device, egress);
+    if (own >= 0) n += (this.#find(own, address)?.length ?? 0) / ENTRY_WORDS;
+    if (cluster >= 0) n += (this.#find(cluster, address)?.length ?? 0) / ENTRY_WORDS;
+    return n;
+  }
+
   #find(table: number, address: number): Int32Array | null {
     const lpm = this.#tables[table];
     if (lpm === undefined) return null;

@@ -46,7 +46,7 @@ function judge(c: Context, node: number, device: number, egress: number, isLocal
   const port = p.protocol === PROTO_ICMP ? 0 : p.dport;
   if (!evaluate(c, device, egress, p.protocol, remote, port, isLocal))
     return refuse(c, node, device, egress, p.protocol, remote, port, p.len);
-  noteAllowed(c, node, device, egress, verdict.cause, verdict.rule, verdict.tier);
+  noteAllowed(c, node, device, egress, verdict.cause, verdict.rule, verdict.tier, p.protocol, remote, port);
   return true;
 }
 

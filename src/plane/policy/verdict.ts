@@ -1,6 +1,6 @@
 import type { Context } from "../context.ts";
 import { C_DEVICES, D_POLICY_EGRESS_PACKETS, D_POLICY_INGRESS_PACKETS, DEVICE_COUNTERS } from "../counters.ts";
-import { ACT_ACCEPT, RULE_POLICY, STAGE_POLICY } from "../decision.ts";
+import { ACT_ACCEPT, type Decision, RULE_POLICY, STAGE_POLICY } from "../decision.ts";
 import { type Reason, reason } from "../reasons.ts";
 import {
   POLICIES_APPLIED,
@@ -96,9 +96,22 @@ export function noteAllowed(
   cause: number,
   rule: number,
   tier: number,
+  protocol: number,
+  remote: number,
+  port: number,
 ): void {
   const d = c.decision;
-  if (d !== null) d.addWith(node, STAGE_POLICY, ACT_ACCEPT, RULE_POLICY, rule, cause, egress, device, tier);
+  if (d === null) return;
+  const i = d.addWith(node, STAGE_POLICY, ACT_ACCEPT, RULE_POLICY, rule, cause, egress, device, tier);
+  noteEnd(c, d, i, protocol, remote, port);
+}
+
+/** Which end a step of policies was about, and how many entries the pod has for it. */
+function noteEnd(c: Context, d: Decision, i: number, protocol: number, remote: number, port: number): void {
+  d.e[i] = remote;
+  d.f[i] = protocol;
+  d.g[i] = port;
+  d.h[i] = c.tables.policies.entriesFor(d.c[i], d.b[i], remote);
 }
 
 /** Drops the packet for what {@link verdict} says, counts and notes it. @returns false */
@@ -126,9 +139,7 @@ export function refuse(
   d.b[i] = egress;
   d.c[i] = device;
   d.d[i] = verdict.tier;
-  d.e[i] = remote;
-  d.f[i] = protocol;
-  d.g[i] = port;
+  noteEnd(c, d, i, protocol, remote, port);
   return false;
 }
 

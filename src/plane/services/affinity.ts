@@ -1,3 +1,5 @@
+import { hashWords } from "../conntrack/hash.ts";
+
 /** Clients that xt_recent keeps for an endpoint (ip_list_tot, net/netfilter/xt_recent.c). */
 export const RECENT_CLIENTS = 100;
 /**
@@ -42,6 +44,8 @@ export interface AffinityRules {
 }
 
 const ALL = 0;
+/** A frontend's key has more bits than a word. */
+const WORD = 2 ** 32;
 
 /**
  * ClientIP session affinity: which endpoint a client's next connection goes to. It is looked at and changed by a
@@ -148,6 +152,21 @@ export class Affinity {
   removeNode(node: number): void {
     for (const nodes of this.#services.values()) nodes.delete(node);
     this.#shared.delete(node);
+  }
+
+  /** Continues a state hash with all stays, in the order in which they came. */
+  fold(seed: number): number {
+    let h = seed;
+    for (const [service, nodes] of this.#services)
+      for (const [node, here] of nodes)
+        for (const [frontend, { stays }] of here.frontends)
+          for (const list of stays.values())
+            for (const { client, address, port, seen } of list) {
+              const high = Math.floor(frontend / WORD);
+              const words = Int32Array.of(service, node, frontend, high, client, address, port, seen);
+              h = hashWords(words, 0, words.length, h);
+            }
+    return h;
   }
 
   /** Clients that a node remembers for a service port, at all endpoints together. */

@@ -1,4 +1,5 @@
 import type { Entries } from "../conntrack/entries.ts";
+import { hashWords } from "../conntrack/hash.ts";
 import { DIR_REPLY } from "../conntrack/info.ts";
 import {
   FRONTEND_CLUSTER_IP,
@@ -38,6 +39,8 @@ interface State {
 const SH_BITS = 8;
 const GOLDEN_RATIO_32 = 0x61c88647;
 const START = -1;
+/** A virtual server's key has more bits than a word. */
+const WORD = 2 ** 32;
 
 /**
  * The choices of IPVS and Cilium. What they need beyond a set is made when a service is put (Maglev tables) or kept here
@@ -77,7 +80,7 @@ export class Schedulers {
 
   /** rr (ip_vs_rr.c): the endpoint after the last one. @param live false: the choice is not kept */
   roundRobin(service: number, node: number, set: number, server: number, live: boolean): number {
-    const cursor = this.#cursor(service, node, server);
+    const cursor = this.#cursor(service, node, server, live);
     const size = this.#sets.setSize(set);
     const position = (this.#last(service, set, cursor) + 1) % size;
     if (live) this.#keep(service, set, cursor, position);
@@ -96,7 +99,7 @@ export class Schedulers {
       most = Math.max(most, weight);
     }
     most -= unit - 1;
-    const cursor = this.#cursor(service, node, server);
+    const cursor = this.#cursor(service, node, server, live);
     const version = this.#states.get(service)?.version ?? 0;
     // Another set of endpoints is begun anew.
     let position = cursor.version === version ? cursor.position : START;
@@ -166,6 +169,23 @@ export class Schedulers {
     this.#count(ct, entry, -1);
   }
 
+  /** Continues a state hash with cursors and loads; what the rows give is not among it. */
+  fold(seed: number): number {
+    let h = seed;
+    for (const [service, { version, cursors, loads }] of this.#states) {
+      for (const [node, here] of cursors)
+        for (const [server, c] of here) {
+          const words = Int32Array.of(service, version, node, server, server / WORD, c.position, c.address, c.port);
+          h = hashWords(words, 0, words.length, h);
+          h = hashWords(Int32Array.of(c.weight, c.version), 0, 2, h);
+        }
+      for (const [node, here] of loads)
+        for (const [endpoint, load] of here)
+          h = hashWords(Int32Array.of(service, node, endpoint, endpoint / WORD, load), 0, 5, h);
+    }
+    return h;
+  }
+
   #count(ct: Entries, entry: number, difference: number): void {
     const service = ct.service(entry);
     const state = service < 0 ? undefined : this.#states.get(service);
@@ -183,12 +203,14 @@ export class Schedulers {
     else loads.delete(key);
   }
 
-  #cursor(service: number, node: number, server: number): Cursor {
+  /** @param live false: a server that was never asked for gets no cursor of its own */
+  #cursor(service: number, node: number, server: number, live: boolean): Cursor {
     const cursors = this.#states.get(service)?.cursors;
     const here = cursors?.get(node);
     const known = here?.get(server);
     if (known !== undefined) return known;
     const cursor = { position: START, address: 0, port: 0, weight: 0, version: 0 };
+    if (!live) return cursor;
     if (here !== undefined) here.set(server, cursor);
     else cursors?.set(node, new Map([[server, cursor]]));
     return cursor;

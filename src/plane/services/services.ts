@@ -2,6 +2,7 @@ import { FRONTEND_CLUSTER_IP, FRONTEND_NODE_PORT, type Frontend, type HostPortRo
 import { Affinity, frontendKey } from "./affinity.ts";
 import { EndpointSets } from "./endpointSets.ts";
 import { FrontendTable, portKey } from "./frontends.ts";
+import { ServiceHits } from "./hits.ts";
 import { Schedulers } from "./schedulers.ts";
 
 /** A frontend's number is its service's, and its kind in the low bits. */
@@ -22,6 +23,7 @@ export class Services {
   readonly sets = new EndpointSets();
   readonly affinity = new Affinity();
   readonly schedulers = new Schedulers(this.sets);
+  readonly hits = new ServiceHits(this.sets);
   readonly #frontends = new FrontendTable();
   /** By node: address and port to an index of the three arrays. */
   readonly #hostPorts: (FrontendTable | undefined)[] = [];
@@ -51,6 +53,7 @@ export class Services {
 
   put(row: ServiceRow): void {
     this.#removeFrontends(row.id);
+    this.hits.change(row);
     this.sets.put(row);
     // Where two frontends of a service are alike, kube-proxy's rules for the first come first.
     for (let i = row.frontends.length - 1; i >= 0; i--) {
@@ -65,6 +68,7 @@ export class Services {
 
   remove(service: number): void {
     this.#removeFrontends(service);
+    this.hits.remove(service);
     this.sets.remove(service);
     this.schedulers.remove(service);
     this.affinity.removeService(service);

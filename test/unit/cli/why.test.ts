@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { explanationText } from "../../../src/cli/explanationText.ts";
 import { table, wrap } from "../../../src/cli/output.ts";
-import { explanationText } from "../../../src/cli/why.ts";
 import { loadLab } from "../../../src/lab/files/load.ts";
 import { askOffline } from "../../../src/lab/question.ts";
 
@@ -31,24 +31,31 @@ describe("why, as text", () => {
       "tcp pod/default/client (10.0.1.16:40000) -> host/web (203.0.113.10:80)
 
       node-1  device     accept   pod/default/client: read from its TUN device
-              conntrack  track    NEW: not answered yet
-              mark       mark     AWS-CONNMARK-CHAIN-0: 0x0 -> 0x80
+              conntrack  track    NEW: no entry for tcp 10.0.1.16:40000 -> 203.0.113.10:80; one begins
+              mark       mark     AWS-CONNMARK-CHAIN-0: 0x0 -> 0x80: bit 7 set (mark and connmark 0x80: leaves the VPC, by the primary ENI)
               route      route    1024 fwmark 0x80/0x80 lookup main: table main: default -> node-1/eth0
-              snat       snat     AWS-SNAT-CHAIN-0: 10.0.1.16:40000 -> 10.0.1.4:7025
+              ttl        pass     64 -> 63
+              mtu        pass     node-1/eth0: 40 bytes, MTU 9001: fits
+              snat       snat     AWS-SNAT-CHAIN-0: source 10.0.1.16:40000 -> 10.0.1.4:7025, destination 203.0.113.10:80 stays; port drawn at
+                                    random
+              confirm    insert   new entry tcp 10.0.1.16:40000 -> 203.0.113.10:80, answered 203.0.113.10:80 -> 10.0.1.4:7025
       vpc     eni-out    accept   node-1/eth0: source/destination check: 10.0.1.4 belongs to the ENI
               vpc-route  route    main: default -> internet gateway
-              gateway    snat     internet gateway: 10.0.1.4 -> 198.51.100.1 (1:1)
+              mtu        pass     internet gateway: 40 bytes, MTU 1500: fits
+              gateway    snat     internet gateway: source 10.0.1.4 -> 198.51.100.1 (1:1)
               device     deliver  host/web: written to its TUN device
 
-      path    pod/default/client -> node-1/eth0 -> host/web
-      seen    host/web sees 198.51.100.1:7025 -> 203.0.113.10:80
-      verdict DELIVERED"
+      path        pod/default/client -> node-1/eth0 -> host/web
+      seen        host/web sees 198.51.100.1:7025 -> 203.0.113.10:80
+      verdict     DELIVERED
+      decided by  node/node-1 rule 1024 (connmark), node/node-1 env AWS_VPC_K8S_CNI_EXTERNALSNAT, route table main default, node/node-1 public
+                  address"
     `);
   });
 
   it("ends with the reason of a drop", () => {
     expect(why("tcp", "pod/client", "10.0.3.3:80", 80)).toMatch(
-      /verdict DROPPED VPC_ADDRESS_UNASSIGNED\n {8}No ENI of the VPC has the destination address/,
+      /verdict {5}DROPPED VPC_ADDRESS_UNASSIGNED\n {12}No ENI of the VPC has the destination address/,
     );
   });
 });

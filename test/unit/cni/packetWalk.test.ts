@@ -131,7 +131,7 @@ describe("the packet walk", () => {
       expect([walked.end, walked.path]).toEqual(["SOURCE_DEST_CHECK", []]);
       const marks = walked.explanation.steps.filter(({ stage }) => ["mark", "route"].includes(stage));
       expect(marks.map(({ rule, detail }) => `${rule}: ${detail}`)).toEqual([
-        "AWS-CONNMARK-CHAIN-0: 0x0 -> 0x80",
+        "AWS-CONNMARK-CHAIN-0: 0x0 -> 0x80: bit 7 set (mark and connmark 0x80: leaves the VPC, by the primary ENI)",
         "1024 fwmark 0x80/0x80 lookup main: table main: default -> node-1/eth0",
       ]);
       // A pod of the primary ENI is marked as well, and leaves where it would have left.
@@ -254,7 +254,7 @@ describe("AWS_VPC_K8S_CNI_CONNMARK", () => {
   it("is the mark of all rules", () => {
     const b = lab({ env: { AWS_VPC_K8S_CNI_CONNMARK: "0x100" } });
     const walked = b.ask("pod/p1", "host/office:80");
-    expect(walked.explanation.steps.find(({ stage }) => stage === "mark")?.detail).toBe("0x0 -> 0x100");
+    expect(walked.explanation.steps.find(({ stage }) => stage === "mark")?.detail).toMatch(/^0x0 -> 0x100: bit 8 set /);
     expect(eni(walked)).toBe("node-1/eth0");
     const request = b.ask("host/office", `node/node-1:${NODE_PORT}`, 41_000);
     expect(b.answer(request).end).toBe("host/office");

@@ -182,15 +182,17 @@ describe("why", () => {
     const e = why(c, "tcp", "pod/web", "host/rds:5432");
     expect(e.verdict).toBe("DELIVERED");
     expect(steps(e, "security-group")).toEqual([
-      "accept | nodes | egress rule 1: all to 0.0.0.0/0; tracked from now on",
-      "accept | db | ingress rule 2: tcp 5432-5433 from nodes; tracked from now on",
+      "accept | nodes | egress[0] all to 0.0.0.0/0 allows it (1 rule looked at); tracked from now on",
+      "accept | db | ingress[1] tcp 5432-5433 from nodes allows it (2 rules looked at); tracked from now on",
     ]);
   });
 
   it("names the groups that were asked and allowed nothing", () => {
     const e = why(c, "tcp", "pod/web", "host/rds:80");
     expect([e.verdict, e.reason]).toEqual(["DROPPED", "SECURITY_GROUP_INGRESS"]);
-    expect(steps(e, "security-group").at(-1)).toBe("drop | db | no ingress rule of rds/eth0 allows it; asked: db");
+    expect(steps(e, "security-group").at(-1)).toBe(
+      "drop | db | no ingress rule of rds/eth0 allows it; asked: db (2 rules)",
+    );
     expect(why(c, "tcp", "host/rds", "pod/web:80").reason).toBe("SECURITY_GROUP_EGRESS");
   });
 
@@ -230,11 +232,13 @@ describe("why", () => {
     const e = why(with1, "tcp", "pod/web", "host/rds:5432");
     expect(e.verdict).toBe("DELIVERED");
     expect(steps(e, "network-acl")).toEqual([
-      "accept | db-only | into nodes-a: rule 100: allow tcp 5432 from 10.0.2.0/24",
+      "accept | db-only | into nodes-a: rule 100: allow tcp 5432 from 10.0.2.0/24 (1 rule looked at)",
     ]);
     const denied = why(with1, "tcp", "pod/web", "host/rds:5433");
     expect(denied.reason).toBe("NETWORK_ACL_INGRESS");
-    expect(steps(denied, "network-acl")).toEqual(["drop | db-only | into nodes-a: no rule matches, and rule * denies"]);
+    expect(steps(denied, "network-acl")).toEqual([
+      "drop | db-only | into nodes-a: no rule matches (1 rule looked at), and rule * denies",
+    ]);
     expect(why(with1, "tcp", "host/rds", "pod/web:1").reason).toBe("NETWORK_ACL_EGRESS");
     expect(why(with1, "tcp", "pod/near", "host/rds:5433").verdict).toBe("DELIVERED");
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { REASONS, type ReasonCode } from "../../../src/plane/reasons.ts";
 import * as R from "../../../src/plane/rows.ts";
+import { chance, impairment } from "../impair/impairBench.ts";
 import { Bench, type BenchOptions, DEV, ENI, rows, service, VIP } from "./bench.ts";
 import { icmpError, ip, tcp, udp } from "./packets.ts";
 import { build, cutOut, type Spec, sumHeader, VNET } from "./slowPacket.ts";
@@ -355,6 +356,18 @@ const WAYS: Partial<Record<ReasonCode, Way>> = {
       b.plane.apply({ put: [{ t: "device", ...pod, strict: true }], gone: [] });
       expect(b.send(DEV.host0, tcp("10.0.1.10:1", "10.0.1.48:2", "S", { seq: 1 }))).toHaveLength(1);
       b.send(DEV.second, tcp("10.0.1.48:2", "10.0.1.10:1", "S.", { seq: 1, ack: 2 }));
+    },
+  },
+  IMPAIRED_LOSS: {
+    go: (b) => {
+      b.plane.apply({ put: [impairment({ index: DEV.client, loss: chance(1) })], gone: [] });
+      b.send(DEV.client, udp(`${CLIENT}:1`, `${API}:7`));
+    },
+  },
+  IMPAIRED_QUEUE_FULL: {
+    go: (b) => {
+      b.plane.apply({ put: [impairment({ index: DEV.client, delay: 50_000, limit: 1 })], gone: [] });
+      for (let i = 0; i < 2; i++) b.send(DEV.client, udp(`${CLIENT}:1`, `${API}:7`));
     },
   },
   WORK_QUEUE_FULL: {

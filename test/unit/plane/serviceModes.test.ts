@@ -257,25 +257,26 @@ describe("why", () => {
     const [way, via, source] = SENDERS[from];
     const [address, dport] = TARGETS[to];
     for (let i = 0; i < times; i++) walk(b, way, via, { src: ip(source), dst: ip(address), sport: 7 + i, dport });
-    const end = { address: 0, port: 0, name: null };
-    const { steps } = explain(b.decision, { protocol: 6, source: end, destination: end }, names);
+    const end = (address: string, port: number) => ({ address: ip(address), port, name: null });
+    const asked = { protocol: 6, source: end(source, 6 + times), destination: end(address, dport) };
+    const { steps } = explain(b.decision, asked, names);
     return steps.find((s) => s.stage === "service")?.detail ?? "";
   }
 
   it("says by what a service was reached, and why this endpoint", () => {
     const local = row({ externalLocal: true });
     expect(told({}, [local], "outside", "balancer")).toBe(
-      "load balancer IP, externalTrafficPolicy Local: 1 local endpoint, endpoint 1 of 1, #0: 192.0.2.4:80 -> 10.0.1.48:80",
+      "load balancer IP, externalTrafficPolicy Local: 1 local endpoint, endpoint 1 of 1: #0; destination 192.0.2.4:80 -> 10.0.1.48:80, source 203.0.113.2:7 stays",
     );
     expect(told({ serviceMode: R.SERVICE_MODE_CILIUM }, [row({ internalLocal: true })], "pod", "balancer")).toMatch(
       /^load balancer IP, internalTrafficPolicy Local: 1 local endpoint, /,
     );
     expect(told({}, [row({ affinity: 10 })], "pod", "clusterIP", 2)).toMatch(
-      /^affinity: client 10\.0\.1\.32 keeps endpoint [12] of 2, #[01]: /,
+      /^endpoint [12] of 2, affinity: client 10\.0\.1\.32 keeps it: #[01]; /,
     );
     const ipvs: BenchOptions = { serviceMode: R.SERVICE_MODE_IPVS };
     expect(told(ipvs, [row({ scheduler: R.SCHEDULER_RR })], "pod", "clusterIP", 2)).toMatch(
-      /^rr: endpoint 2 of 2, #1: /,
+      /^endpoint 2 of 2, rr: the next in turn: #1; /,
     );
     expect(told({}, [{ ...local, nodes: [] }], "outside", "nodePort")).toBe(
       "externalTrafficPolicy Local: no endpoint on this node",

@@ -236,7 +236,7 @@ describe("names", () => {
     const denied = ask("pod/c");
     expect(denied).toMatchObject({ verdict: "DROPPED", reason: "POLICY_DENY_INGRESS" });
     expect(denied.steps.at(-1)?.detail).toBe(
-      `ingress of pod/default/api: isolated by networkpolicy/default/p; no ingress rule allows pod/default/c (${address(c, "c")}) tcp 80 (NETWORK_POLICY)`,
+      `ingress of pod/default/api: isolated by networkpolicy/default/p; no ingress rule allows pod/default/c (${address(c, "c")}) tcp 80 (NETWORK_POLICY), no entry names that end`,
     );
   });
 
