@@ -1,6 +1,7 @@
 import * as D from "../plane/decision.ts";
 import { RULE_DEFAULT } from "../plane/fabric/networkAcls.ts";
 import { BY_FLOW, BY_FRAGMENT, BY_RELATION, TRACK_NEW } from "../plane/fabric/security.ts";
+import { reason } from "../plane/reasons.ts";
 import { counted } from "./explainText.ts";
 
 /** Names of security groups and network ACLs; control's Names is one. */
@@ -32,6 +33,8 @@ export function securityGroupName(d: D.Decision, i: number, names: SecurityNames
 export function securityGroupDetail(d: D.Decision, i: number, names: SecurityNames): string {
   const egress = d.b[i] === EGRESS;
   const eni = names.eni(d.c[i]);
+  if (d.reason[i] === reasonFull)
+    return `the rules of ${eni} allow it, but its instance tracks as many connections as it may`;
   if (d.action[i] === D.ACT_DROP) {
     const groups = names.eniGroups(d.c[i]);
     if (groups.length === 0) return `no ${wayOf(egress)} rule of ${eni} allows it; it is in no group`;
@@ -61,3 +64,5 @@ export function networkAclDetail(d: D.Decision, i: number, names: SecurityNames)
   if (d.a[i] === RULE_DEFAULT) return `${where}: no rule matches (${looked}), and rule * denies`;
   return `${where}: rule ${d.a[i]}: ${names.networkAclRule(d.rule[i], egress, d.a[i])} (${looked})`;
 }
+
+const reasonFull = reason("SECURITY_GROUP_TABLE_FULL");

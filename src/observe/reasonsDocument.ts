@@ -23,6 +23,7 @@ function section({ code, verdict, text, object, field, change, example, counter 
     `- Change: ${object}${field === null ? "" : `, ${field}`}. ${change}`,
     `- Example: \`${example}\``,
     `- Counter: \`${counter}\``,
+    `- Packets, and what is said of them: [${code}](../test/golden/reasons/${code}.md)`,
     "",
   ].join("\n");
 }
