@@ -1,8 +1,6 @@
 import { type Command, Option } from "commander";
 import { ask, findLab } from "../lab/controlClient.ts";
 import type { ViewName, Views } from "../lab/controlProtocol.ts";
-import { loadLab } from "../lab/files/load.ts";
-import { offlineView } from "../lab/labViews.ts";
 import { subnetMap } from "../observe/subnetMap.ts";
 import { CLUSTER_VIEWS } from "./clusterViews.ts";
 import { type ConntrackOptions, conntrackOptions, isConntrackAsked, showConntrack } from "./getConntrack.ts";
@@ -70,7 +68,7 @@ export function getCommand(program: Command): void {
     const rows =
       options.lab === undefined
         ? await ask(await findLab(options.name), "get", { what: view, name: object ?? null })
-        : offlineView(view, object ?? null, loadLab(options.lab).cluster);
+        : await viewOfFiles(view, object ?? null, options.lab);
     const hasName = object !== undefined;
     const maps = view === "subnets" ? subnetMaps(rows as Views["subnets"], options.map === true, hasName) : [];
     if (output === "json") {
@@ -81,6 +79,11 @@ export function getCommand(program: Command): void {
     const style = { width: terminalWidth(), colour: useColour };
     print([text, ...maps.map((map) => subnetMap(map, style))].join("\n\n"));
   });
+}
+
+async function viewOfFiles(view: ViewName, name: string | null, lab: string): Promise<Views[ViewName]> {
+  const { loadLab, offlineView } = await import("../lab/fromFiles.ts");
+  return offlineView(view, name, loadLab(lab).cluster);
 }
 
 /** Characters that a table may take: programs that read one want a line for each row, however long. */

@@ -1,8 +1,7 @@
 import { Option } from "commander";
-import { clusterRules, type NodeRules } from "../control/kube/rules/clusterRules.ts";
+import type { NodeRules } from "../control/kube/rules/clusterRules.ts";
 import { RULE_MODES, type RuleMode } from "../control/kube/rules/nodeRules.ts";
 import { ask, findLab } from "../lab/controlClient.ts";
-import { loadLab } from "../lab/files/load.ts";
 import { type Format, print, printJson } from "./output.ts";
 
 export interface RulesOptions {
@@ -23,6 +22,7 @@ async function rulesOf(options: RulesOptions): Promise<NodeRules[]> {
   const mode = options.mode ?? null;
   const node = options.node ?? null;
   if (options.lab === undefined) return await ask(await findLab(options.name), "rules", { mode, node });
+  const { clusterRules, loadLab } = await import("../lab/fromFiles.ts");
   const { cluster } = loadLab(options.lab);
   return clusterRules(cluster.state(), cluster.snapshot(), mode, node);
 }

@@ -1,9 +1,7 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { ask, findLab } from "../lab/controlClient.ts";
-import { loadLab } from "../lab/files/load.ts";
-import { askSeen } from "../lab/seen.ts";
-import type { SeenQuestion } from "../lab/seenReport.ts";
+import type { SeenQuestion, SeenReport } from "../lab/seenReport.ts";
 import { type Format, print, printJson, terminalWidth } from "./output.ts";
 import { outputOption, parseRepeated } from "./parse.ts";
 import { seenText } from "./seenText.ts";
@@ -48,8 +46,13 @@ export function seenCommand(program: Command): void {
       const report =
         options.lab === undefined
           ? await ask(await findLab(options.name), "seen", { ...question, vsLab })
-          : askSeen(loadLab(options.lab).cluster, question, vsLab === null ? null : loadLab(vsLab).cluster);
+          : await seenOfFiles(question, options.lab, vsLab);
       if (options.output === "json") printJson(report);
       else print(seenText(report, terminalWidth()));
     });
+}
+
+async function seenOfFiles(question: SeenQuestion, lab: string, vsLab: string | null): Promise<SeenReport> {
+  const { askSeen, loadLab } = await import("../lab/fromFiles.ts");
+  return askSeen(loadLab(lab).cluster, question, vsLab === null ? null : loadLab(vsLab).cluster);
 }

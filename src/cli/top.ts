@@ -52,10 +52,10 @@ function parseInterval(text: string): number {
 
 async function printFrames(lab: string, { count, interval, output, sort, view }: TopOptions): Promise<void> {
   const frames = count ?? 1;
-  let before = await ask(lab, "top", null);
+  let before = await ask(lab, "top", { asker: process.pid });
   for (let i = 0; i < frames; i++) {
     await new Promise((resolve) => setTimeout(resolve, interval * MS_PER_SECOND));
-    const now = await ask(lab, "top", null);
+    const now = await ask(lab, "top", { asker: process.pid });
     if (output === "json") {
       const { flows: _, ...sample } = now;
       const frame = { ...sample, rates: topRates(before, now, sort) };
@@ -80,7 +80,7 @@ function styled({ kind, text }: FrameLine): string {
 async function showScreen(lab: string, options: TopOptions): Promise<void> {
   let { sort, view } = options;
   let before: TopSample | null = null;
-  let now = await ask(lab, "top", null);
+  let now = await ask(lab, "top", { asker: process.pid });
   let isOver = false;
   let wake = (): void => {};
   const end = (): void => {
@@ -110,7 +110,7 @@ async function showScreen(lab: string, options: TopOptions): Promise<void> {
         };
       });
       if (isOver) break;
-      const next = await ask(lab, "top", null);
+      const next = await ask(lab, "top", { asker: process.pid });
       before = now;
       now = next;
     }

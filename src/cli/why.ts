@@ -1,10 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { clusterWith } from "../lab/clusterWith.ts";
 import { ask, findLab } from "../lab/controlClient.ts";
 import type { WhyQuestion } from "../lab/controlProtocol.ts";
-import { loadLab } from "../lab/files/load.ts";
-import { askOffline } from "../lab/question.ts";
 import { QUESTION_FLAGS, type QuestionFlags } from "../lab/questionPacket.ts";
+import type { WhyAnswer } from "../observe/explain.ts";
 import { type ReasonHelp, reasonHelp } from "../observe/reasonHelp.ts";
 import { answerText } from "./explanationText.ts";
 import { bold, type Format, print, printJson, terminalWidth, wrap } from "./output.ts";
@@ -79,9 +77,14 @@ async function askWhy(question: WhyQuestion, options: WhyOptions): Promise<void>
   const answer =
     options.lab === undefined
       ? await ask(await findLab(options.name), "why", question)
-      : askOffline(clusterWith(loadLab(options.lab).cluster, options.set ?? []), question);
+      : await askFiles(question, options.lab, options.set ?? []);
   if (options.output === "json") printJson(answer);
   else print(answerText(answer, options.both === true, terminalWidth()));
+}
+
+async function askFiles(question: WhyQuestion, lab: string, settings: readonly string[]): Promise<WhyAnswer> {
+  const { askOffline, clusterWith, loadLab } = await import("../lab/fromFiles.ts");
+  return askOffline(clusterWith(loadLab(lab).cluster, settings), question);
 }
 
 function questionOf(protocol: string, source: string, destination: string, options: WhyOptions): WhyQuestion {

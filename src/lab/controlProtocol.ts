@@ -32,8 +32,8 @@ export interface ControlVerbs {
   get: { argument: { what: ViewName; name: string | null }; result: Views[ViewName] };
   /** Conntrack entries by a filter; accounting: with packets and bytes, counted from now on where they were not. */
   conntrack: { argument: ConntrackQuestion; result: ConntrackRow[] };
-  /** What `podplane top` shows. */
-  top: { argument: null; result: TopSample };
+  /** What `podplane top` shows. asker: a number of its own, such as its process's. */
+  top: { argument: { asker: number }; result: TopSample };
   /** Rules that a node's kernel would have; mode null: the lab's own, node null: of all. */
   rules: { argument: { mode: RuleMode | null; node: string | null }; result: NodeRules[] };
   why: { argument: WhyQuestion; result: WhyAnswer };

@@ -91,7 +91,7 @@ export async function runInner(loaded: RunnableLab, options: InnerOptions): Prom
       delete: ({ path, names, wait }) => running().delete(path, names, wait),
       get: ({ what, name: one }) => running().view(what, one),
       conntrack: (question) => running().live.conntrack(question),
-      top: () => running().live.top(),
+      top: ({ asker }) => running().live.top(asker),
       rules: async ({ mode, node }) => {
         const { cluster } = running();
         return clusterRules(cluster.state(), cluster.snapshot(), mode, node);

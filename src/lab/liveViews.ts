@@ -86,11 +86,16 @@ export class LiveViews {
     return hitsByKey(serviceHits(await plane.serviceHits()), cluster.snapshot());
   }
 
-  async top(): Promise<TopSample> {
+  /** @param asker a number of its own: what is recent is so since its last sample */
+  async top(asker: number): Promise<TopSample> {
     await this.#lease.hold(LEASE_MS);
     const { capacity, cluster, devices, plane } = this.#options;
     const c = plane.counters;
-    const [entries, pools, hits] = await Promise.all([plane.busiest(TOP_FLOWS), this.natPools(), plane.serviceHits()]);
+    const [entries, pools, hits] = await Promise.all([
+      plane.busiest(asker, TOP_FLOWS),
+      this.natPools(),
+      plane.serviceHits(),
+    ]);
     const { names, services } = cluster.snapshot();
     const time = performance.now();
     const attached = devices().map(({ index, name }) => {

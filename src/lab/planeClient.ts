@@ -129,9 +129,9 @@ export class PlaneClient {
     await this.#request({ kind: "accounting", on });
   }
 
-  /** The connections with the most bytes since the last call, most first; none unless they are counted. */
-  async busiest(limit: number): Promise<ConntrackEntry[]> {
-    const reply = await this.#request({ kind: "busiest", limit });
+  /** The connections with the most bytes since the asker's last call, most first; none unless they are counted. */
+  async busiest(asker: number, limit: number): Promise<ConntrackEntry[]> {
+    const reply = await this.#request({ kind: "busiest", asker, limit });
     if (reply.kind !== "busiest") return [];
     const { recent } = reply;
     return unpackEntries(reply.words).map((entry, i): ConntrackEntry => {

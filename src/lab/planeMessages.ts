@@ -41,7 +41,7 @@ export type PlaneRequest =
   /** Whether the packets of conntrack entries are counted. */
   | { kind: "accounting"; on: boolean }
   /** The entries with the most bytes since the last such request, at most so many. */
-  | { kind: "busiest"; limit: number }
+  | { kind: "busiest"; asker: number; limit: number }
   /** Connections of services and endpoints (plane/services/hits.ts). */
   | { kind: "serviceHits" }
   /** Destinations of NAT gateways (plane/fabric/natConnections.ts). */

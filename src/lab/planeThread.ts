@@ -222,7 +222,7 @@ function answer(request: PlaneRequest): PlaneReply {
       return { kind: "done" };
     case "busiest": {
       const { ct } = context;
-      const busiest = ct.accounting?.busiest(request.limit, (visit) => ct.forEach(visit));
+      const busiest = ct.accounting?.busiest(request.asker, request.limit, (visit) => ct.forEach(visit));
       const words = packEntries(ct, context.now, busiest?.entries ?? []);
       return { kind: "busiest", words, recent: busiest?.recent ?? new Float64Array(0) };
     }

@@ -14,7 +14,7 @@ export interface ConntrackCounts {
   readonly age: number;
   readonly packets: readonly [number, number];
   readonly bytes: readonly [number, number];
-  /** Packets and bytes since somebody asked for the busiest connections before; absent: nobody asked for those. */
+  /** Packets and bytes since the asker asked for the busiest connections before; absent: nobody asked for those. */
   readonly recent?: readonly [packets: number, bytes: number];
 }
 

@@ -22,7 +22,7 @@ export interface TopSample {
   /** Reasons that ever dropped a packet. */
   readonly drops: readonly TopDrop[];
   readonly devices: readonly TopDevice[];
-  /** Connections that were busy since somebody asked last, at most a thousand. */
+  /** Connections that were busy since the asker's last sample, at most a thousand. */
   readonly flows: readonly TopFlow[];
   /** Service ports that ever had a connection or refused one. */
   readonly services: readonly TopService[];
@@ -72,7 +72,7 @@ export interface TopFlow {
   readonly seenAs: string | null;
   readonly packets: number;
   readonly bytes: number;
-  /** Since the lab was asked for a sample before this one, by whomever. */
+  /** Since the asker's sample before this one. */
   readonly recentPackets: number;
   readonly recentBytes: number;
   /** Milliseconds that it has been counted for. */

@@ -179,8 +179,12 @@ describe("views of a running lab", () => {
     expect(drop.last?.ago).toBeLessThan(60_000);
 
     // Counted while it is asked for.
-    const script = `for i in $(seq 20); do curl -sS -o /dev/null http://${vip}/bytes/100000; sleep 0.1; done`;
+    const script = `for i in $(seq 40); do curl -sS -o /dev/null http://${vip}/bytes/100000; sleep 0.05; done`;
     const load = podplane.sh("pod/client", script);
+    const connected = async (): Promise<number> =>
+      (await podplane.get("endpoints")).reduce((sum, e) => sum + (e.connections ?? 0), 0);
+    const before = await connected();
+    await until("connections to come", async () => (await connected()) > before);
     const [frame, json] = await Promise.all([
       podplane.must("top", "--once", "--interval", "0.5"),
       podplane.must("top", "--once", "--interval", "0.5", "-o", "json"),

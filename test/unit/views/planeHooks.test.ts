@@ -95,8 +95,8 @@ describe("accounting", () => {
     ])
       send(port, size);
     const each = (visit: (e: number) => void) => ct.forEach(visit);
-    const look = (limit: number) => {
-      const { entries, recent } = accounting.busiest(limit, each);
+    const look = (limit: number, asker = 1) => {
+      const { entries, recent } = accounting.busiest(asker, limit, each);
       return entries.map((e, i) => [ct.sport(e, 0), recent[2 * i], recent[2 * i + 1]]);
     };
     expect(look(2)).toEqual([
@@ -105,6 +105,10 @@ describe("accounting", () => {
     ]);
     send(1, 10);
     expect(look(9)).toEqual([[1, 1, 38]]);
+    // Somebody else has not looked yet, and takes nothing from the first.
+    expect(look(1, 2)).toEqual([[2, 1, 528]]);
+    send(3, 100);
+    expect([look(9, 2), look(9)]).toEqual([[[3, 1, 128]], [[3, 1, 128]]]);
     b.plane.tick(31_000);
     send(4, 10);
     let counts: number[] = [];
