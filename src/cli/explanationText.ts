@@ -1,4 +1,5 @@
-import type { Change, ExplainedStep, Explanation, FlowEnd, WhyAnswer } from "../observe/explain.ts";
+import type { ExplainedStep, Explanation, FlowEnd, WhyAnswer } from "../observe/explain.ts";
+import { changeObject, stepText } from "../observe/explainedText.ts";
 import { bold, green, red, wrap, yellow } from "./output.ts";
 
 /** Characters that a step's text has at least, however narrow the terminal is. */
@@ -60,23 +61,10 @@ function conclusion(e: Explanation, width: number): string[] {
   const verdict = e.reason === null ? e.verdict : `${e.verdict} ${e.reason}`;
   say("verdict", verdict, e.verdict === "DELIVERED" ? green : e.verdict === "QUEUED" ? yellow : red);
   if (e.text !== null) say("", e.text);
-  if (e.change !== null) say("change", `${changed(e.change)}: ${e.change.text}`);
+  if (e.change !== null) say("change", `${changeObject(e.change)}: ${e.change.text}`);
   if (e.nearMiss !== null) say("near miss", `${e.nearMiss.rule}: ${e.nearMiss.differs.join("; ")}`);
   if (e.decidedBy.length > 0) say("decided by", e.decidedBy.join(", "));
   return lines;
-}
-
-/** `securitygroup/db ingress`, `pod/default/web-1, the size it sends` */
-function changed({ object, field }: Change): string {
-  if (field === null) return object;
-  const isWords = field.includes(" ") && !field.startsWith("env ");
-  return `${object}${isWords ? "," : ""} ${field}`;
-}
-
-function stepText(s: ExplainedStep): string {
-  if (s.reason !== null) return `${s.reason}: ${s.rule === null ? "" : `${s.rule}: `}${s.detail}`;
-  if (s.rule === null) return s.detail;
-  return s.detail === "" ? s.rule : `${s.rule}: ${s.detail}`;
 }
 
 function end(e: FlowEnd, ports: boolean): string {

@@ -1,4 +1,5 @@
-import type { Change, ExplainedStep } from "../explain.ts";
+import type { ExplainedStep } from "../explain.ts";
+import { changeObject, stepText } from "../explainedText.ts";
 import type { ExplainedDecision } from "./packetEvent.ts";
 import { shortNames } from "./shortName.ts";
 import { inVerdictColour, type TraceStyle } from "./traceStyle.ts";
@@ -23,7 +24,7 @@ export function traceStages(event: ExplainedDecision, style: TraceStyle): string
     const head = [" ".repeat(INDENT) + place.padEnd(at), step.stage.padEnd(stage), step.action.padEnd(action), ""].join(
       gap,
     );
-    const body = wrapped(stepText(step), Math.max(MIN_TEXT, style.width - head.length), INDENT);
+    const body = wrapped(shortNames(stepText(step)), Math.max(MIN_TEXT, style.width - head.length), INDENT);
     const paint = (line: string): string => (step.reason === null ? line : inVerdictColour(line, verdict, style));
     return body.map((line, i) => (i === 0 ? head : " ".repeat(head.length)) + paint(line));
   });
@@ -39,22 +40,10 @@ export function traceStages(event: ExplainedDecision, style: TraceStyle): string
 function conclusion({ text, reason, steps, decidedBy, change, nearMiss }: ExplainedDecision): [string, string][] {
   const said: [string, string][] = [];
   if (text !== null && !steps.some((s) => s.detail === text)) said.push(["because", text]);
-  if (change !== null) said.push(["change", `${changed(change)}: ${change.text}`]);
+  if (change !== null) said.push(["change", `${changeObject(change)}: ${change.text}`]);
   if (nearMiss !== null) said.push(["near miss", `${nearMiss.rule}: ${nearMiss.differs.join("; ")}`]);
   if (reason !== null && decidedBy.length > 0) said.push(["decided by", decidedBy.join(", ")]);
   return said;
-}
-
-/** `securitygroup/db ingress`, `pod/default/web-1, the size it sends` */
-function changed({ object, field }: Change): string {
-  if (field === null) return object;
-  const isWords = field.includes(" ") && !field.startsWith("env ");
-  return `${object}${isWords ? "," : ""} ${field}`;
-}
-
-function stepText({ reason, rule, detail }: ExplainedStep): string {
-  const by = rule === null ? detail : detail === "" ? rule : `${rule}: ${detail}`;
-  return shortNames(reason === null ? by : `${reason}: ${by}`);
 }
 
 /** A text in lines of a width, broken at spaces; further lines are indented by so many. */
