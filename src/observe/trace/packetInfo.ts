@@ -1,3 +1,4 @@
+import { FLAG_LETTERS } from "../../plane/wire/describe.ts";
 import {
   ICMP_ADMIN_PROHIBITED,
   ICMP_DEST_UNREACH,
@@ -14,19 +15,6 @@ import {
   ICMP_SOURCE_QUENCH,
   ICMP_TIME_EXCEEDED,
 } from "../../plane/wire/icmp.ts";
-import { TCP_ACK, TCP_CWR, TCP_ECE, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, TCP_URG } from "../../plane/wire/tcp.ts";
-
-/** TCP flags by tcpdump's letters and in its order (print-tcp.c). */
-const FLAG_LETTERS: readonly (readonly [number, string])[] = [
-  [TCP_FIN, "F"],
-  [TCP_SYN, "S"],
-  [TCP_RST, "R"],
-  [TCP_PSH, "P"],
-  [TCP_ACK, "."],
-  [TCP_URG, "U"],
-  [TCP_ECE, "E"],
-  [TCP_CWR, "W"],
-];
 
 const BYTE = 256;
 

@@ -59,8 +59,8 @@ import {
 } from "./tcp.ts";
 import { UDP_DPORT, UDP_HEADER, UDP_SPORT } from "./udp.ts";
 
-/** TCP flags by tcpdump's letters and in its order. */
-const FLAG_LETTERS: readonly (readonly [number, string])[] = [
+/** TCP flags by tcpdump's letters and in its order (print-tcp.c). */
+export const FLAG_LETTERS: readonly (readonly [number, string])[] = [
   [TCP_FIN, "F"],
   [TCP_SYN, "S"],
   [TCP_RST, "R"],
